@@ -1,0 +1,1 @@
+"""What every stage shares: errors, records, plug points, recipes, runs. No SQL, no torch."""

@@ -1,0 +1,360 @@
+"""The plug points: what a backend, database, dataset, metric, strategy and stage must offer.
+
+Anyone adds one by an entry point in the group `sqlkiln.<kind>`; sqlkiln's own are registered the
+same way, in pyproject.toml. An entry point names a class (or, for stages, a `Stage`) and is
+imported only when it is asked for. `tests/contracts` runs one suite over every registration.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, runtime_checkable
+
+from sqlkiln.core.errors import DatabaseUnreadable, ModelNotFound, UsageError
+
+if TYPE_CHECKING:
+    from sqlkiln.core.records import DatabaseSchema, Example, Row, Verdict
+
+KINDS = ("backends", "databases", "datasets", "metrics", "strategies", "stages")
+
+
+# --------------------------------------------------------------------------- backends
+
+
+@dataclass(frozen=True)
+class Message:
+    """One chat message. A last message with role 'assistant' is a prefill to be continued."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to generate. Temperature 0 is greedy.
+
+    `grammar` is GBNF; `adapters` are (name or path, weight) pairs; `logprobs` is the number of
+    alternatives to report per token (0 = none). A backend that cannot honour a set field raises
+    `BackendError` and never drops it silently.
+    """
+
+    messages: tuple[Message, ...]
+    max_tokens: int = 256
+    temperature: float = 0.0
+    top_p: float = 1.0
+    seed: int = 0
+    stop: tuple[str, ...] = ()
+    grammar: str = ""
+    adapters: tuple[tuple[str, float], ...] = ()
+    logprobs: int = 0
+
+
+@dataclass(frozen=True)
+class TokenLogprob:
+    """One generated token, its natural-log probability, and the best alternatives."""
+
+    token: str
+    logprob: float
+    alternatives: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True)
+class Completion:
+    """What came back. `text` is without the prefill. `cached_tokens` <= `prompt_tokens`."""
+
+    text: str
+    finish: Literal["stop", "length", "cancelled"]
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    completion_tokens: int = 0
+    prompt_s: float = 0.0
+    generate_s: float = 0.0
+    seconds: float = 0.0
+    logprobs: tuple[TokenLogprob, ...] = ()
+
+
+@dataclass(frozen=True)
+class BackendOptions:
+    """How to open a model. `adapters` are (name or path, weight) loaded with it, on by default.
+
+    `slots` requests run at a time; `context_tokens` is per slot. `base_url` and `api_key` are for
+    servers.
+    """
+
+    slots: int = 1
+    context_tokens: int = 8192
+    threads: int = 0
+    adapters: tuple[tuple[str, float], ...] = ()
+    timeout_s: float = 120.0
+    retries: int = 4
+    api_key: str = ""
+    progress: bool = True
+
+
+@runtime_checkable
+class Backend(Protocol):
+    """A language model that can be asked. `generate` is safe to call from `slots` threads."""
+
+    model: str
+    slots: int
+
+    @classmethod
+    def accepts(cls, spec: str) -> bool:
+        """Whether this backend serves models written like `spec`."""
+
+    @classmethod
+    def open(cls, spec: str, options: BackendOptions) -> Self:
+        """Load or connect; raises `ModelNotFound`, `ModelCorrupt` or `BackendError`."""
+
+    def generate(
+        self, request: Request, on_text: Callable[[str], None] | None = None
+    ) -> Completion:
+        """Answer `request`; `on_text` gets the pieces as they come. An exception from it cancels.
+
+        Raises:
+            BackendError: or one of its subclasses.
+        """
+
+    def close(self) -> None:
+        """Free the model; calling it twice is fine."""
+
+
+# --------------------------------------------------------------------------- databases
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one query may cost.
+
+    Rows past `max_rows` are cut off and `truncated` is set; the other caps raise.
+    """
+
+    timeout_s: float = 10.0
+    max_rows: int = 10_000
+    max_bytes: int = 64 * 2**20
+    memory_bytes: int = 1 * 2**30
+
+
+@dataclass(frozen=True)
+class QueryResult:
+    """Rows in the order the database gave them; column names may repeat."""
+
+    columns: tuple[str, ...]
+    rows: tuple[Row, ...]
+    truncated: bool = False
+    seconds: float = 0.0
+
+
+@runtime_checkable
+class Database(Protocol):
+    """A database opened read-only by construction. Safe to use from one thread at a time."""
+
+    path: Path
+    db_id: str
+    dialect: str
+
+    @classmethod
+    def accepts(cls, path: Path) -> bool:
+        """Whether `path` (which exists) looks like this kind of database."""
+
+    @classmethod
+    def open(cls, path: Path, limits: Limits) -> Self:
+        """Open for reading only; raises `DatabaseUnreadable`."""
+
+    def schema(self, samples: int = 3) -> DatabaseSchema:
+        """Tables, columns, keys, row counts and up to `samples` values a column."""
+
+    def execute(self, sql: str, limits: Limits | None = None) -> QueryResult:
+        """Run one read query; raises a subclass of `QueryError` and leaves the file as it was."""
+
+    def close(self) -> None:
+        """Let go of the file; calling it twice is fine."""
+
+
+# --------------------------------------------------------------------------- datasets
+
+
+@dataclass(frozen=True)
+class DatasetOptions:
+    """Where a dataset lies: `data` is its folder, `questions` one file inside or beside it."""
+
+    data: Path | None = None
+    questions: Path | None = None
+    split: str = "dev"
+
+
+@runtime_checkable
+class Dataset(Protocol):
+    """Questions with their databases."""
+
+    name: str
+
+    @classmethod
+    def open(cls, options: DatasetOptions) -> Self:
+        """Find the files; raises `DataError` or `UsageError`."""
+
+    def examples(self) -> Sequence[Example]:
+        """All questions in file order, those without a database too."""
+
+    def database_path(self, db_id: str) -> Path | None:
+        """The database of `db_id`, or None if it is missing."""
+
+
+# --------------------------------------------------------------------------- metrics
+
+
+@runtime_checkable
+class Metric(Protocol):
+    """Scores one predicted statement against the gold one."""
+
+    name: str
+
+    def score(self, example: Example, predicted_sql: str, database: Database) -> Verdict:
+        """A verdict with its reason; never raises for what the prediction contains."""
+
+
+# --------------------------------------------------------------------------- strategies
+
+
+@dataclass(frozen=True)
+class Task:
+    """One question over one schema, and how prompts are made from them.
+
+    `prompt` maps (previous SQL, database error) or (None, None) to the messages to send.
+    """
+
+    question: str
+    prompt: Callable[[str | None, str | None], tuple[Message, ...]]
+    request: Request
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One statement that a strategy considered, with the completion that it was read from."""
+
+    sql: str
+    completion: Completion
+    result: QueryResult | None = None
+    error: str | None = None
+    execute_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class Solution:
+    """What a strategy settled on: `chosen` is one of `candidates` (in the order tried)."""
+
+    chosen: Candidate
+    candidates: tuple[Candidate, ...]
+
+
+@dataclass(frozen=True)
+class Watch:
+    """What a caller wants to see while a strategy works; every hook is optional."""
+
+    on_text: Callable[[str], None] | None = None
+    on_retry: Callable[[str, str], None] | None = None
+    """Called with (failed SQL, database error) before a repair."""
+
+
+@runtime_checkable
+class Strategy(Protocol):
+    """A way to spend a model's time on one question."""
+
+    name: str
+
+    def solve(self, task: Task, backend: Backend, database: Database, watch: Watch) -> Solution:
+        """Answer `task`. Query errors end up in candidates; only backend errors are raised."""
+
+
+# --------------------------------------------------------------------------- stages
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One step of a recipe: `run(config, inputs, out)` reads run folders and fills `out`.
+
+    `run` returns counts and scores for the manifest. `config` is a pydantic model; its fields are
+    the recipe's keys. `needs` names the stages whose run folders are `inputs`.
+    """
+
+    name: str
+    config: type[Any]
+    run: Callable[[Any, tuple[Path, ...], Path], Mapping[str, Any]]
+    needs: tuple[str, ...] = ()
+
+
+# --------------------------------------------------------------------------- registry
+
+
+@dataclass
+class _Cache:
+    groups: dict[str, dict[str, EntryPoint]] = field(default_factory=dict)
+
+
+_cache = _Cache()
+
+
+def _group(kind: str) -> dict[str, EntryPoint]:
+    if kind not in KINDS:
+        raise UsageError(f"unknown plug point: {kind!r}; the plug points are {', '.join(KINDS)}")
+    if kind not in _cache.groups:
+        _cache.groups[kind] = {e.name: e for e in entry_points(group=f"sqlkiln.{kind}")}
+    return _cache.groups[kind]
+
+
+def names(kind: str) -> tuple[str, ...]:
+    """The names registered for `kind`, in alphabetical order; nothing is imported."""
+    return tuple(sorted(_group(kind)))
+
+
+def load(kind: str, name: str) -> Any:
+    """Import and return what is registered under `name`.
+
+    Raises:
+        UsageError: if there is no such name.
+    """
+    group = _group(kind)
+    if name not in group:
+        known = ", ".join(sorted(group)) or "none (is sqlkiln installed?)"
+        raise UsageError(f"unknown {kind} entry: {name!r}; known are {known}")
+    return group[name].load()
+
+
+def open_database(path: Path | str, limits: Limits | None = None) -> Database:
+    """Open `path` with the first registered database kind that accepts it.
+
+    Raises:
+        DatabaseUnreadable: if the path does not exist, or no kind accepts it.
+    """
+    path = Path(path).expanduser()
+    if not path.exists():
+        raise DatabaseUnreadable(f"no such database: {path}; check the path")
+    for name in sorted(_group("databases"), key=lambda n: (n != "sqlite", n)):
+        kind = load("databases", name)
+        if kind.accepts(path):
+            database: Database = kind.open(path, limits or Limits())
+            return database
+    raise DatabaseUnreadable(
+        f"not a database: {path} is none of SQLite, DuckDB, CSV, Parquet or a folder of CSV or "
+        "Parquet files; give a path to one of these"
+    )
+
+
+def open_backend(spec: str, options: BackendOptions | None = None) -> Backend:
+    """Open the model that `spec` names: a catalogue name, a GGUF path, or an http(s) base URL.
+
+    Raises:
+        ModelNotFound: if no registered backend accepts it.
+    """
+    for name in names("backends"):
+        kind = load("backends", name)
+        if kind.accepts(spec):
+            backend: Backend = kind.open(spec, options or BackendOptions())
+            return backend
+    raise ModelNotFound(
+        f"no such model: {spec!r} is neither in the catalogue (`sqlkiln models list`), nor the "
+        "path of a GGUF file, nor an http(s) URL of an OpenAI-compatible server"
+    )

@@ -1,0 +1,144 @@
+"""The records that stages hand to one another, one JSON object a line, versioned by `schema_id`.
+
+All are frozen and refuse unknown fields. Reading and writing them is in `core.store`.
+"""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+Cell = None | bool | int | float | str | bytes
+"""A value in a result row. Dates, decimals and nested values arrive as text or float."""
+
+Row = tuple[Cell, ...]
+
+
+class Record(BaseModel):
+    """Base of all records: immutable, and an unknown field is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Column(Record):
+    """One column; `type` as the database declares it ('' if it does not)."""
+
+    name: str
+    type: str = ""
+    primary_key: bool = False
+    nullable: bool = True
+    samples: tuple[str, ...] = ()
+    """A few distinct values as text: data, never instructions. Truncated, not escaped."""
+
+
+class ForeignKey(Record):
+    """`columns` of this table refer to `ref_columns` of `ref_table`, pairwise."""
+
+    columns: tuple[str, ...]
+    ref_table: str
+    ref_columns: tuple[str, ...]
+
+
+class Table(Record):
+    """One table or view."""
+
+    name: str
+    columns: tuple[Column, ...]
+    foreign_keys: tuple[ForeignKey, ...] = ()
+    row_count: int | None = None
+    kind: Literal["table", "view"] = "table"
+
+
+class DatabaseSchema(Record):
+    """What a database holds, as read from the database itself."""
+
+    schema_id: Literal["database_schema/1"] = "database_schema/1"
+    db_id: str
+    dialect: str
+    tables: tuple[Table, ...]
+
+
+class Example(Record):
+    """One question of a dataset; `gold_sql` is None where nobody knows the answer."""
+
+    schema_id: Literal["example/1"] = "example/1"
+    id: str
+    db_id: str
+    question: str
+    evidence: str = ""
+    gold_sql: str | None = None
+    dataset: str = ""
+    split: str = ""
+    tags: tuple[str, ...] = ()
+
+
+class Prediction(Record):
+    """What a model answered to one example. `sql` is '' when no SQL could be read from it."""
+
+    schema_id: Literal["prediction/1"] = "prediction/1"
+    id: str
+    db_id: str
+    sql: str
+    completion: str = ""
+    model: str = ""
+    adapter: str | None = None
+    strategy: str = ""
+    error: str | None = None
+    attempts: int = 1
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    completion_tokens: int = 0
+    seconds: float = 0.0
+
+
+class Verdict(Record):
+    """What one metric says of one prediction: `score` in [0, 1], and why."""
+
+    schema_id: Literal["verdict/1"] = "verdict/1"
+    id: str
+    db_id: str
+    metric: str
+    score: float
+    reason: str
+    flags: tuple[str, ...] = ()
+    details: dict[str, Any] = {}
+
+
+class Tokens(Record):
+    """Token counts of one answer; `cached` of the `prompt` tokens were not computed again."""
+
+    prompt: int = 0
+    cached: int = 0
+    completion: int = 0
+
+
+class Timings(Record):
+    """Seconds spent on one answer."""
+
+    total_s: float = 0.0
+    generate_s: float = 0.0
+    execute_s: float = 0.0
+
+
+class Attempt(Record):
+    """One SQL statement that was tried, and the database's error if it failed."""
+
+    sql: str
+    error: str | None = None
+
+
+class Answer(Record):
+    """The answer to one question: SQL, rows, and what it cost. Rows are () when `error` is set."""
+
+    schema_id: Literal["answer/1"] = "answer/1"
+    question: str
+    sql: str
+    columns: tuple[str, ...] = ()
+    rows: tuple[Row, ...] = ()
+    truncated: bool = False
+    error: str | None = None
+    model: str = ""
+    adapter: str | None = None
+    strategy: str = ""
+    timings: Timings = Timings()
+    tokens: Tokens = Tokens()
+    attempts: tuple[Attempt, ...] = ()

@@ -1,0 +1,1 @@
+"""Schema to text, question to prompt, completion to SQL."""

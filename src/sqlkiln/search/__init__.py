@@ -1,0 +1,1 @@
+"""Inference strategies over a backend."""

@@ -1,0 +1,1 @@
+"""Asking: sessions for people and programs."""

@@ -1,0 +1,1 @@
+"""SQL without language models: databases, schemas, parsing, comparing."""
