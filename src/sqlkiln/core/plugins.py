@@ -221,14 +221,13 @@ class Metric(Protocol):
 
 @dataclass(frozen=True)
 class Task:
-    """One question over one schema, and how prompts are made from them.
+    """One question, and how requests are made for it (`prompt.render.task` makes one).
 
-    `prompt` maps (previous SQL, database error) or (None, None) to the messages to send.
+    `request(None)` asks it; `request((sql, error))` asks to mend a statement that failed.
     """
 
     question: str
-    prompt: Callable[[str | None, str | None], tuple[Message, ...]]
-    request: Request
+    request: Callable[[tuple[str, str] | None], Request]
 
 
 @dataclass(frozen=True)
