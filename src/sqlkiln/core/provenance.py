@@ -1,0 +1,60 @@
+"""Where a result came from: the code, the library versions and the memory it took."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parents[1]
+VERSIONED = ("sqlkiln", "sqlglot", "xllamacpp", "duckdb")
+
+
+def versions() -> dict[str, str]:
+    """The versions of Python and of the libraries that results depend on, where installed."""
+    found = {"python": platform.python_version()}
+    for package in VERSIONED:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def git_commit(package: Path = PACKAGE) -> str | None:
+    """The commit of the sqlkiln checkout that `package` runs from, '-dirty' if edited since.
+
+    None for an installed package: the user's own repository, which may well enclose the
+    environment that sqlkiln is installed in, is never asked.
+    """
+    root = package.parent.parent
+    git = shutil.which("git")
+    if git is None or package.parent.name != "src" or not (root / ".git").exists():
+        return None
+    describe = ["describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    done = subprocess.run(  # noqa: S603 - fixed arguments, no shell
+        [git, "-C", str(root), *describe],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={k: v for k, v in os.environ.items() if not k.startswith("GIT_")},
+    )
+    return done.stdout.strip() or None
+
+
+def peak_memory_bytes() -> int | None:
+    """The largest memory this process ever held, plus that of its largest ended child.
+
+    None where the system does not tell (Windows).
+    """
+    if sys.platform == "win32":
+        return None
+    import resource
+
+    unit = 1 if sys.platform == "darwin" else 1024
+    whom = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    return sum(resource.getrusage(who).ru_maxrss for who in whom) * unit
