@@ -10,7 +10,7 @@ _TAGGED = re.compile(r"<sql>(.*?)(</sql>|\Z)", re.DOTALL | re.IGNORECASE)
 _FENCED = re.compile(
     r"```[ \t]*(?:sql\w*|duckdb)?[ \t]*\n?(.*?)(?:```|\Z)", re.DOTALL | re.IGNORECASE
 )
-_START = re.compile(r"\b(SELECT|WITH|VALUES)\b|^\s*(FROM)\b", re.IGNORECASE)
+_START = re.compile(r"\b(SELECT|WITH|VALUES)\b(?=[\s(*'\"`\[])|^\s*(FROM)\b", re.IGNORECASE)
 _PROSE_WITH = re.compile(
     r"WITH\s+(RECURSIVE\s+)?(\"[^\"]+\"|\w+)\s*(\([^)]*\)\s*)?AS\b", re.IGNORECASE
 )

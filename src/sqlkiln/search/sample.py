@@ -41,13 +41,13 @@ class Repair:
 
     def solve(self, task: Task, backend: Backend, database: Database, watch: Watch) -> Solution:
         """Generate and execute, at most twice; the last candidate is chosen."""
-        first = _executed(_candidate(_generate(task, backend, None, watch.on_text)), database)
+        first = executed(_candidate(_generate(task, backend, None, watch.on_text)), database)
         if first.error is None:
             return Solution(first, (first,))
         if watch.on_retry is not None:
             watch.on_retry(first.sql, first.error)
         again = _generate(task, backend, (first.sql, first.error), watch.on_text)
-        second = _executed(_candidate(again), database)
+        second = executed(_candidate(again), database)
         return Solution(second, (first, second))
 
 
@@ -65,7 +65,8 @@ def _candidate(completion: Completion) -> Candidate:
     return Candidate(sql, completion, error=None if sql else NO_SQL)
 
 
-def _executed(candidate: Candidate, database: Database) -> Candidate:
+def executed(candidate: Candidate, database: Database) -> Candidate:
+    """Run the candidate's SQL, unless it has failed already; a query error is kept in it."""
     if candidate.error is not None:
         return candidate
     started = perf_counter()

@@ -1,0 +1,206 @@
+"""`sqlkiln ask`: one question from the command line, or a prompt that takes many."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sqlkiln.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from sqlkiln.core.records import Answer
+    from sqlkiln.serve.session import Session
+
+EXIT_FAILED = 1
+
+
+@dataclass(frozen=True)
+class Show:
+    """What of an answer is wanted, and in which form."""
+
+    sql_only: bool = False
+    as_json: bool = False
+    as_csv: bool = False
+    explain: bool = False
+    dry_run: bool = False
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to `app`."""
+    app.command()(ask)
+
+
+def ask(
+    database: Annotated[
+        Path, typer.Argument(metavar="DB", help="SQLite or DuckDB file, CSV, Parquet or a folder.")
+    ],
+    question: Annotated[
+        str | None, typer.Argument(help="In plain English; without it a prompt opens.")
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help="Catalogue name, GGUF path, or http(s)://host/v1#model of a server."),
+    ] = None,
+    adapter: Annotated[
+        list[str] | None, typer.Option(help="LoRA adapter, NAME_OR_PATH[:WEIGHT]; repeatable.")
+    ] = None,
+    sql_only: Annotated[
+        bool, typer.Option("--sql-only", help="Write the SQL, run nothing.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="The rows as CSV on stdout.")] = False,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Say in English what the query does.")
+    ] = False,
+    limit: Annotated[int, typer.Option(min=1, help="Rows to fetch at most.")] = 100,
+    timeout: Annotated[
+        float, typer.Option(min=0.05, help="Seconds that the query may run.")
+    ] = 10.0,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the prompt; load and run nothing.")
+    ] = False,
+) -> None:
+    """Ask a database a question in plain English; nothing leaves this machine.
+
+    The model writes one read query, sqlkiln runs it read-only and shows the rows.
+    """
+    if sum((sql_only, as_json, as_csv)) > 1:
+        raise UsageError("--sql-only, --json and --csv exclude one another; choose one")
+    show = Show(sql_only, as_json, as_csv, explain, dry_run)
+    with open_session(database, model, adapter or [], limit, timeout) as session:
+        if question is None:
+            from sqlkiln.cli.shell import run_shell
+
+            run_shell(session, show)
+        elif dry_run:
+            typer.echo(prompt_text(session, question))
+        elif answer_once(session, question, show).error is not None:
+            raise typer.Exit(EXIT_FAILED)
+
+
+def open_session(
+    database: Path, model: str | None, adapters: list[str], limit: int, timeout_s: float
+) -> Session:
+    """Open a session from what was given on the command line."""
+    from sqlkiln.core.plugins import Limits
+    from sqlkiln.serve.session import DEFAULT_MODEL, Session, SessionOptions
+
+    return Session(
+        database,
+        SessionOptions(
+            model=model or DEFAULT_MODEL,
+            adapters=tuple(parse_adapter(text) for text in adapters),
+            limits=Limits(timeout_s=timeout_s, max_rows=limit),
+        ),
+    )
+
+
+def parse_adapter(text: str) -> tuple[str, float]:
+    """Split `NAME_OR_PATH[:WEIGHT]`.
+
+    Raises:
+        UsageError: if nothing stands before the weight.
+    """
+    name, colon, weight = text.rpartition(":")
+    if colon:
+        try:
+            parsed = float(weight)
+        except ValueError:
+            return text, 1.0
+        if not name:
+            raise UsageError(f"no adapter in {text!r}; write NAME_OR_PATH or NAME_OR_PATH:WEIGHT")
+        return name, parsed
+    return text, 1.0
+
+
+def prompt_text(session: Session, question: str) -> str:
+    """The prompt as the model would get it, role by role."""
+    return "\n".join(f"[{m.role}]\n{m.content}" for m in session.prompt(question))
+
+
+def answer_once(session: Session, question: str, show: Show) -> Answer:
+    """Ask, and print the answer as `show` says."""
+    from sqlkiln.cli import present
+
+    if show.as_json or show.as_csv or show.sql_only:
+        answer = session.ask(question, execute=not show.sql_only)
+        if show.as_json:
+            typer.echo(present.as_json(answer))
+        elif answer.error is None:
+            typer.echo(answer.sql if show.sql_only else present.as_csv(answer), nl=show.sql_only)
+        _report_failure(answer)
+        if show.explain:
+            typer.echo(explanation(session, answer.sql), err=True)
+        return answer
+    return _answer_for_people(session, question, show)
+
+
+def _answer_for_people(session: Session, question: str, show: Show) -> Answer:
+    from rich.console import Console
+
+    from sqlkiln.cli import present
+
+    console = Console(soft_wrap=not sys.stdout.isatty())
+    answer = _ask_streaming(session, question, console)
+    if answer.error is None:
+        if show.explain:
+            console.print(explanation(session, answer.sql), style="italic", highlight=False)
+        console.print(present.rows_table(answer))
+    _report_failure(answer)
+    console.print(present.summary(answer), style="dim", highlight=False, markup=False)
+    return answer
+
+
+def _ask_streaming(session: Session, question: str, console: Console) -> Answer:
+    """Show the SQL while it is written (on a terminal) or once it is done (elsewhere)."""
+    from rich.live import Live
+
+    from sqlkiln.cli import present
+    from sqlkiln.core.plugins import Watch
+
+    if not console.is_terminal:
+        answer = session.ask(question, watch=Watch(on_retry=_say_retry))
+        console.print(answer.sql, markup=False, highlight=False)
+        return answer
+    session.backend  # noqa: B018 - load (and perhaps fetch) the model before the live display
+    pieces: list[str] = []
+
+    def restart(sql: str, error: str) -> None:
+        pieces.clear()
+        live.stop()
+        _say_retry(sql, error)
+        live.start()
+
+    with Live(console=console, refresh_per_second=12) as live:
+
+        def show_piece(piece: str) -> None:
+            pieces.append(piece)
+            live.update(present.highlighted("".join(pieces)))
+
+        answer = session.ask(question, watch=Watch(on_text=show_piece, on_retry=restart))
+        live.update(present.highlighted(answer.sql))
+    return answer
+
+
+def _say_retry(sql: str, error: str) -> None:
+    typer.secho(f"first try failed: {error}", fg="yellow", err=True)
+    if sql:
+        typer.secho(f"  {sql}", dim=True, err=True)
+
+
+def _report_failure(answer: Answer) -> None:
+    if answer.error is not None:
+        typer.secho(f"no answer: {answer.error}", fg="red", err=True)
+
+
+def explanation(session: Session, sql: str) -> str:
+    """What `sql` does, in English, read from its parse."""
+    from sqlkiln.sql.explain import explain
+
+    return explain(sql, session.database.dialect, session.schema)
