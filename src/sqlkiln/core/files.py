@@ -112,14 +112,14 @@ def read_jsonl(path: Path, record: type[R]) -> Iterator[R]:
         raise DataError(f"cannot read: {path}: {error.strerror}; check the path") from error
 
 
-def parse_record(text: bytes | str, record: type[R], where: str) -> R:
-    """Read one JSON object; `where` (such as "file:line") opens the error message.
+def parse_record(text: bytes, record: type[R], where: str) -> R:
+    """Read one JSON object in UTF-8; `where` (such as "file:line") opens the error message.
 
     Raises:
         DataError: as `read_jsonl`.
     """
     try:
-        value = json.loads(text)
+        value = json.loads(text.decode())
     except ValueError as error:
         raise DataError(f"{where}: not JSON: {error}; correct or remove it") from error
     if not isinstance(value, dict):
@@ -156,22 +156,24 @@ class JsonlWriter:
         self.path = path
         with writing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            if resume and path.exists():
+            if not resume:
+                path.write_bytes(b"")
+            elif path.exists():
                 _cut_half_line(path)
-            self._file = path.open("ab" if resume else "wb", buffering=0)
+            self._file = path.open("ab", buffering=0)
 
     def write(self, record: Record) -> None:
         """Append one record."""
         line = record.model_dump_json().encode() + b"\n"
         with writing(self.path):
-            start = self._file.tell()
+            whole = os.fstat(self._file.fileno()).st_size
             try:
                 rest = memoryview(line)
                 while rest:
                     rest = rest[self._file.write(rest) :]
             except OSError:
                 with suppress(OSError):
-                    self._file.truncate(start)
+                    self._file.truncate(whole)
                 raise
 
     def close(self) -> None:
