@@ -47,8 +47,9 @@ def git_commit(package: Path = PACKAGE) -> str | None:
 
 
 def peak_memory_bytes() -> int | None:
-    """The largest memory this process ever held, plus that of its largest ended child.
+    """The most memory that this process, or any one of its ended children, held at once.
 
+    Not their sum: on Linux a child's figure begins at what its parent held when it started it.
     None where the system does not tell (Windows).
     """
     if sys.platform == "win32":
@@ -57,4 +58,4 @@ def peak_memory_bytes() -> int | None:
 
     unit = 1 if sys.platform == "darwin" else 1024
     whom = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    return sum(resource.getrusage(who).ru_maxrss for who in whom) * unit
+    return max(resource.getrusage(who).ru_maxrss for who in whom) * unit
