@@ -49,7 +49,7 @@ def summary(answer: Answer) -> str:
     if answer.truncated:
         shown = f"the first {shown} (more with --limit)"
     seconds = answer.timings.total_s
-    speed = answer.tokens.completion / answer.timings.generate_s if answer.timings.generate_s else 0
+    speed = answer.tokens.completion / answer.timings.decode_s if answer.timings.decode_s else 0
     cost = f"{seconds:.2f} s, {answer.tokens.completion} tokens at {speed:.0f} tokens/s"
     return f"{shown} · {cost} · {answer.model}{f' + {answer.adapter}' if answer.adapter else ''}"
 

@@ -63,7 +63,10 @@ class TokenLogprob:
 
 @dataclass(frozen=True)
 class Completion:
-    """What came back. `text` is without the prefill. `cached_tokens` <= `prompt_tokens`."""
+    """What came back. `text` is without the prefill. `cached_tokens` <= `prompt_tokens`.
+
+    `prompt_s` went into reading the prompt, `decode_s` into writing; `seconds` is all of it.
+    """
 
     text: str
     finish: Literal["stop", "length", "cancelled"]
@@ -71,7 +74,7 @@ class Completion:
     cached_tokens: int = 0
     completion_tokens: int = 0
     prompt_s: float = 0.0
-    generate_s: float = 0.0
+    decode_s: float = 0.0
     seconds: float = 0.0
     logprobs: tuple[TokenLogprob, ...] = ()
 

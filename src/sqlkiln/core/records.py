@@ -112,10 +112,11 @@ class Tokens(Record):
 
 
 class Timings(Record):
-    """Seconds spent on one answer."""
+    """Seconds spent on one answer: `prompt_s` and `decode_s` are the model's share."""
 
     total_s: float = 0.0
-    generate_s: float = 0.0
+    prompt_s: float = 0.0
+    decode_s: float = 0.0
     execute_s: float = 0.0
 
 

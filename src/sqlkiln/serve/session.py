@@ -177,7 +177,8 @@ class Session:
             strategy=strategy,
             timings=Timings(
                 total_s=perf_counter() - started,
-                generate_s=sum(c.seconds for c in completions),
+                prompt_s=sum(c.prompt_s for c in completions),
+                decode_s=sum(c.decode_s for c in completions),
                 execute_s=sum(c.execute_s for c in tried),
             ),
             tokens=Tokens(
