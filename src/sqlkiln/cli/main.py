@@ -90,8 +90,6 @@ def _invoke(arguments: list[str], debug: bool) -> int:
     except KeyboardInterrupt:
         _complain("interrupted", "")
         return INTERRUPTED
-    except BrokenPipeError:
-        raise
     except SqlkilnError as error:
         _complain("error:", str(error), traceback=debug)
         return error.exit_code

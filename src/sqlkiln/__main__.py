@@ -1,0 +1,5 @@
+"""`python -m sqlkiln` is the `sqlkiln` command."""
+
+from sqlkiln.cli.main import main
+
+main()
