@@ -4,7 +4,12 @@ import sys
 import pytest
 
 from sqlkiln.core import plugins
-from sqlkiln.core.errors import DatabaseUnreadable, ModelNotFound, UsageError
+from sqlkiln.core.errors import (
+    DatabaseUnreadable,
+    MissingDependency,
+    ModelNotFound,
+    UsageError,
+)
 
 
 def test_every_kind_has_entries_of_our_own():
@@ -33,9 +38,15 @@ print([name for name in set(sys.modules) - before if name.startswith("sqlkiln")]
     assert done.stdout.strip() == "[]"
 
 
-def test_an_unknown_name_is_refused_with_the_known_ones():
-    with pytest.raises(UsageError, match=r"unknown metrics entry: 'luck'; known are execution"):
+def test_a_plug_in_whose_package_is_not_installed_is_named(demo_plugin):
+    message = r"cannot load 'luck' of metrics: no module named 'dice_that_nobody_has'; install"
+    with pytest.raises(MissingDependency, match=message):
         plugins.load("metrics", "luck")
+
+
+def test_an_unknown_name_is_refused_with_the_known_ones():
+    with pytest.raises(UsageError, match=r"unknown metrics entry: 'fame'; known are execution"):
+        plugins.load("metrics", "fame")
 
 
 def test_an_unknown_kind_is_refused_with_the_known_ones():

@@ -13,7 +13,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, runtime_checkable
 
-from sqlkiln.core.errors import DatabaseUnreadable, ModelNotFound, UsageError
+from sqlkiln.core.errors import DatabaseUnreadable, MissingDependency, ModelNotFound, UsageError
 
 if TYPE_CHECKING:
     from sqlkiln.core.records import DatabaseSchema, Example, Row, Verdict
@@ -317,12 +317,19 @@ def load(kind: str, name: str) -> Any:
 
     Raises:
         UsageError: if there is no such name.
+        MissingDependency: if it needs a package that is not installed.
     """
     group = _group(kind)
     if name not in group:
         known = ", ".join(sorted(group)) or "none (is sqlkiln installed?)"
         raise UsageError(f"unknown {kind} entry: {name!r}; known are {known}")
-    return group[name].load()
+    try:
+        return group[name].load()
+    except ModuleNotFoundError as error:
+        raise MissingDependency(
+            f"cannot load {name!r} of {kind}: no module named {error.name!r}; install the package "
+            "that has it"
+        ) from error
 
 
 def open_database(path: Path | str, limits: Limits | None = None) -> Database:
