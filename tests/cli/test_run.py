@@ -13,7 +13,7 @@ RECIPE = """\
 # Draws three numbers and adds them up.
 # Hardware: anything
 # Time: 1 s
-# Score: none
+# Expected score: none
 # Launch: sqlkiln run sums.toml
 
 [draw]
@@ -132,7 +132,9 @@ class TestCheck:
         assert done.stdout == "sums.toml: right\n"
         lines = done.stderr.splitlines()
         assert lines[0] == "error: bad.toml [draw] rowz: unknown; did you mean 'rows'?"
-        assert lines[1] == "bad.toml: no line '# Hardware: ...' in the opening comment; add it"
+        assert (
+            lines[1] == "bad.toml: no 'Hardware:' in the opening comment; begin the recipe with it"
+        )
         assert any(line.startswith("worse.toml:1: not TOML: ") for line in lines)
 
     def test_loads_nothing_heavy(self, folder):

@@ -24,6 +24,7 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ from sqlkiln.core.errors import RecipeError, UsageError
 from sqlkiln.core.plugins import Stage
 
 MAX_LINES = 60
-OPENING = ("Hardware:", "Time:", "Score:", "Launch: sqlkiln run")
+OPENING = ("Hardware:", "Time:", "Expected score:", "Launch: sqlkiln run")
 
 
 @dataclass(frozen=True)
@@ -114,15 +115,11 @@ def check_form(path: Path) -> None:
             f"{path}: too long: {len(lines)} lines; leave out what equals the defaults, "
             f"{MAX_LINES} lines are the most"
         )
-    opening: list[str] = []
-    for line in lines:
-        if not line.startswith("#"):
-            break
-        opening.append(line.lstrip("# ").casefold())
+    comment = " ".join(takewhile(lambda line: line.startswith("#"), lines)).casefold()
     problems += [
-        f"{path}: no line '# {wanted} ...' in the opening comment; add it"
+        f"{path}: no {wanted!r} in the opening comment; begin the recipe with it"
         for wanted in OPENING
-        if not any(line.startswith(wanted.casefold()) for line in opening)
+        if wanted.casefold() not in comment
     ]
     if problems:
         raise RecipeError("\n".join(problems))
