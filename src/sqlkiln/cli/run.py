@@ -72,12 +72,17 @@ def check(
 
 def _line(outcome: Outcome) -> str:
     state = "skipped (done)" if outcome.skipped else f"done in {outcome.manifest.seconds:.1f} s"
-    counts = ", ".join(
-        f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
-        for name, value in outcome.manifest.counts.items()
-        if isinstance(value, int | float | str)
-    )
-    return f"{outcome.folder}: {state}" + (f": {counts}" if counts else "")
+    numbers = {name: _number(value) for name, value in outcome.manifest.counts.items()}
+    shown = ", ".join(f"{name} {text}" for name, text in numbers.items() if text)
+    return f"{outcome.folder}: {state}" + (f": {shown}" if shown else "")
+
+
+def _number(value: object) -> str:
+    """A number, or a list of them such as an interval, in short; '' for anything else."""
+    if isinstance(value, list | tuple):
+        parts = [_number(part) for part in value]
+        return f"[{', '.join(parts)}]" if all(parts) else ""
+    return f"{value:.6g}" if isinstance(value, int | float) else ""
 
 
 def _json_line(outcome: Outcome) -> str:
