@@ -50,7 +50,7 @@ class TestRun:
         assert ": done in 0." in draw
         assert draw.endswith("s: rows 3")
         assert total.startswith("runs/sums/total-")
-        assert total.endswith("total 15")
+        assert total.endswith("s: total 15, mean 5, range [1, 7]")
         assert "draw: running in runs/sums/draw-" in done.stderr
 
         again = command(folder, "run", "sums.toml")
@@ -62,11 +62,7 @@ class TestRun:
         done = command(folder, "run", "sums.toml", "--json", "--runs", "elsewhere")
         draw, total = map(json.loads, done.stdout.splitlines())
         assert draw.keys() == {"stage", "folder", "skipped", "seconds", "counts"}
-        assert (total["stage"], total["counts"], total["skipped"]) == (
-            "total",
-            {"total": 15},
-            False,
-        )
+        assert (total["stage"], total["skipped"], total["counts"]["total"]) == ("total", False, 15)
         assert (folder / total["folder"] / "total.json").exists()
         assert total["folder"].startswith("elsewhere/sums/total-")
 
@@ -75,7 +71,7 @@ class TestRun:
         done = command(folder, *one, "--to", "draw")
         assert [line.split("-")[0] for line in done.stdout.splitlines()] == ["runs/sums/draw"]
         done = command(folder, *one, "--from", "total")
-        assert done.stdout.rstrip().endswith("total 7")
+        assert "total 7," in done.stdout
 
     @pytest.mark.parametrize(
         ("arguments", "message"),

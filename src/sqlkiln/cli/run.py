@@ -79,10 +79,12 @@ def _line(outcome: Outcome) -> str:
 
 def _number(value: object) -> str:
     """A number, or a list of them such as an interval, in short; '' for anything else."""
-    if isinstance(value, list | tuple):
+    if isinstance(value, list):
         parts = [_number(part) for part in value]
-        return f"[{', '.join(parts)}]" if all(parts) else ""
-    return f"{value:.6g}" if isinstance(value, int | float) else ""
+        return f"[{', '.join(parts)}]" if parts and all(parts) else ""
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return str(value) if isinstance(value, int) else ""
 
 
 def _json_line(outcome: Outcome) -> str:
