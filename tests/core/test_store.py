@@ -182,6 +182,17 @@ class TestExecuteStage:
             execute_stage(Stage("fill", CopyConfig, fill), CopyConfig(), (), tmp_path / "run")
         assert read_manifest(tmp_path / "run") is None
 
+    @pytest.mark.skipif(sys.platform != "linux", reason="/dev/full exists on Linux only")
+    def test_a_log_without_room_does_not_drown_the_error(self, tmp_path, capfd):
+        (tmp_path / "log.txt").symlink_to("/dev/full")
+
+        def fill(config, inputs, out):
+            Path("/dev/full").write_text("x")
+
+        with pytest.raises(StorageFull, match="no room on the disk"):
+            execute_stage(Stage("fill", CopyConfig, fill), CopyConfig(), (), tmp_path)
+        assert capfd.readouterr().err == ""
+
     def test_another_error_of_the_system_is_left_as_it_is(self, tmp_path):
         def look(config, inputs, out):
             (out / "nothing").read_text()

@@ -288,6 +288,8 @@ def _logged(path: Path) -> Iterator[None]:
     with writing(path):
         file = logging.FileHandler(path, encoding="utf-8")
     file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    # On a full disk the run ends with one error of its own, not with one for each lost line.
+    file.handleError = lambda record: None  # type: ignore[method-assign]
     level = logger.level
     logger.setLevel(min(logger.getEffectiveLevel(), logging.INFO))
     logger.addHandler(file)
@@ -296,7 +298,8 @@ def _logged(path: Path) -> Iterator[None]:
     finally:
         logger.removeHandler(file)
         logger.setLevel(level)
-        file.close()
+        with suppress(OSError):
+            file.close()
 
 
 @contextmanager
