@@ -1,0 +1,258 @@
+"""`sqlkiln predict` and `sqlkiln evaluate`: a dataset through a model, and the score of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+
+from sqlkiln.cli.ask import parse_adapter
+from sqlkiln.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from sqlkiln.core.plugins import Stage
+    from sqlkiln.core.store import Manifest
+    from sqlkiln.scoring.summary import MetricScore, Scores
+
+INTERRUPTED = 130
+EVALUATED = "manifest-evaluate.json"
+
+C = TypeVar("C")
+
+Dataset = Annotated[str | None, typer.Option(help="spider, samples or jsonl.")]
+Data = Annotated[Path | None, typer.Option(help="The folder that the dataset lies in.")]
+Questions = Annotated[
+    Path | None, typer.Option(help="A file of questions instead of the dataset's own.")
+]
+Split = Annotated[str | None, typer.Option(help="Which part of the dataset; 'dev' if not given.")]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
+QueryTimeout = Annotated[float | None, typer.Option(help="Seconds that one query may run.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to `app`."""
+    app.command()(predict)
+    app.command()(evaluate)
+
+
+def predict(
+    out: Annotated[Path, typer.Option(metavar="RUN", help="The run folder to fill.")],
+    dataset: Dataset = None,
+    data: Data = None,
+    questions: Questions = None,
+    split: Split = None,
+    limit: Annotated[int | None, typer.Option(help="Ask only so many, drawn by --seed.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Draws the sample; 0 if not given.")] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help="Catalogue name, GGUF path, or http(s)://host/v1#model of a server."),
+    ] = None,
+    adapter: Annotated[
+        list[str] | None, typer.Option(help="LoRA adapter, NAME_OR_PATH[:WEIGHT]; repeatable.")
+    ] = None,
+    strategy: Annotated[str | None, typer.Option(help="greedy or repair.")] = None,
+    schema_style: Annotated[str | None, typer.Option(help="ddl, compact or mschema.")] = None,
+    slots: Annotated[int | None, typer.Option(help="Questions asked at a time.")] = None,
+    max_tokens: Annotated[int | None, typer.Option(help="Tokens a completion may have.")] = None,
+    timeout: QueryTimeout = None,
+    as_json: AsJson = False,
+) -> None:
+    """Let a model answer the questions of a dataset, and keep its SQL in RUN.
+
+    Killed or stopped, it goes on where it was when the same command is given again.
+    """
+    from sqlkiln.evaluate.predict import STAGE, PredictConfig
+
+    config = _settings(
+        PredictConfig,
+        dataset=dataset,
+        data=data,
+        questions=questions,
+        split=split,
+        limit=limit,
+        seed=seed,
+        model=model,
+        adapters=tuple(parse_adapter(text) for text in adapter) if adapter else None,
+        strategy=strategy,
+        schema_style=schema_style,
+        slots=slots,
+        max_tokens=max_tokens,
+        timeout_s=timeout,
+    )
+    manifest = _execute(STAGE, config, (), out)
+    _report_left_out(manifest.counts["missing_databases"], "no database")
+    _report_left_out(manifest.counts["unreadable_databases"], "unreadable")
+    if as_json:
+        _print_json({"run": str(out), **manifest.counts})
+    else:
+        failed = manifest.counts["failed"]
+        typer.echo(
+            f"{out}: {manifest.counts['predicted']} of {manifest.counts['questions']} questions "
+            f"predicted{f', {failed} failed' if failed else ''}; next: sqlkiln evaluate {out}"
+        )
+
+
+def evaluate(
+    run: Annotated[Path | None, typer.Argument(metavar="[RUN]", help="What predict wrote.")] = None,
+    dataset: Dataset = None,
+    data: Data = None,
+    questions: Questions = None,
+    split: Split = None,
+    predictions: Annotated[
+        Path | None,
+        typer.Option(help="Made elsewhere: one SQL a line in question order, or JSON by id."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The run folder to fill; RUN itself if not given.")
+    ] = None,
+    timeout: QueryTimeout = None,
+    resamples: Annotated[int | None, typer.Option(help="For the bootstrap interval.")] = None,
+    seed: Annotated[int | None, typer.Option(help="For the bootstrap interval.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Databases at work at a time.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Score predictions against the gold SQL: RUN, or a file made elsewhere.
+
+    Writes verdicts.jsonl and scores.json.
+    """
+    from sqlkiln.core.store import MANIFEST
+    from sqlkiln.evaluate.score import SCORES, STAGE, EvaluateConfig
+
+    if (run is None) == (predictions is None):
+        raise UsageError("nothing to evaluate, or too much; give either RUN or --predictions FILE")
+    if run is not None and (dataset is not None or split is not None):
+        raise UsageError("RUN knows its dataset; leave out --dataset and --split")
+    folder = out or run
+    if folder is None:
+        raise UsageError("nowhere to write the scores; add --out RUN")
+    config = _settings(
+        EvaluateConfig,
+        dataset=dataset,
+        data=data,
+        questions=questions,
+        split=split,
+        predictions=predictions,
+        timeout_s=timeout,
+        resamples=resamples,
+        seed=seed,
+        workers=workers,
+    )
+    inputs = (run,) if run is not None else ()
+    _execute(STAGE, config, inputs, folder, EVALUATED if folder == run else MANIFEST)
+    _show(folder / SCORES, as_json)
+
+
+# --------------------------------------------------------------------------- running
+
+
+def _settings(kind: type[C], **given: Any) -> C:
+    """Make a config of what was given; the rest keeps its defaults."""
+    from pydantic import ValidationError
+
+    try:
+        return kind(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        option = "--" + str(first["loc"][0]).removesuffix("_s").replace("_", "-")
+        message = first["msg"].removeprefix("Value error, ")
+        raise UsageError(
+            f"wrong option: {option} {first['input']}: {message}; see --help"
+        ) from error
+
+
+def _execute(
+    stage: Stage, config: Any, inputs: tuple[Path, ...], out: Path, manifest_name: str = ""
+) -> Manifest:
+    from sqlkiln.core.store import MANIFEST, execute_stage, find_complete
+
+    name = manifest_name or MANIFEST
+    if find_complete(stage, config, inputs, out, name) is not None:
+        typer.echo(f"{out}: already done; remove {name} there to do it again", err=True)
+    try:
+        return execute_stage(stage, config, inputs, out, name)
+    except KeyboardInterrupt:
+        typer.echo(
+            f"stopped: what is done is kept in {out}; the same command goes on from there", err=True
+        )
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def _report_left_out(databases: dict[str, Any], why: str) -> None:
+    if databases:
+        named = ", ".join(f"{db_id} ({what})" for db_id, what in databases.items())
+        typer.echo(f"left out, {why}: {named}", err=True)
+
+
+def _print_json(value: Any) -> None:
+    import json
+
+    typer.echo(json.dumps(value, ensure_ascii=False))
+
+
+# --------------------------------------------------------------------------- showing
+
+
+def _show(path: Path, as_json: bool) -> None:
+    from rich.console import Console
+
+    from sqlkiln.core.files import parse_record
+    from sqlkiln.scoring.summary import Scores
+
+    scores = parse_record(path.read_bytes(), Scores, str(path))
+    _report_left_out(scores.missing_databases, "no database")
+    _report_left_out(scores.unreadable_databases, "unreadable")
+    if as_json:
+        _print_json({"run": str(path.parent), **scores.model_dump(mode="json")})
+        return
+    console = Console()
+    console.print(_heading(scores), highlight=False, markup=False)
+    console.print(_score_table(scores))
+    for score in scores.metrics.values():
+        for line in _remarks(score):
+            console.print(f"{score.metric}: {line}", highlight=False, markup=False)
+    console.print(f"written to {path.parent}", style="dim", highlight=False, markup=False)
+
+
+def _heading(scores: Scores) -> str:
+    source, by = scores.source, scores.predicted_by
+    what = f"{source.dataset} {source.split}: {scores.scored} of {scores.questions} questions"
+    who = by.get("model") or by.get("predictions")
+    how = ", ".join(str(by[name]) for name in ("strategy", "schema_style") if name in by)
+    return f"{what}, predicted by {who}" + (f" ({how})" if how else "")
+
+
+def _score_table(scores: Scores) -> RenderableType:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.ROUNDED, header_style="bold")
+    for name in ("metric", "score", "95% interval", "right", "of"):
+        table.add_column(name, justify="left" if name == "metric" else "right")
+    for score in scores.metrics.values():
+        interval = score.interval
+        table.add_row(
+            score.metric,
+            "-" if score.score is None else f"{score.score:.2%}",
+            f"{interval.low:.2%} to {interval.high:.2%}" if interval else "-",
+            str(score.right),
+            str(score.n),
+        )
+    return table
+
+
+def _remarks(score: MetricScore) -> list[str]:
+    def listed(counts: dict[str, int]) -> str:
+        return ", ".join(f"{name} {count}" for name, count in counts.items())
+
+    lines = []
+    if score.failures:
+        lines.append(f"wrong by cause: {listed(score.failures)}")
+    if score.flags:
+        lines.append(f"flags: {listed(score.flags)}")
+    if score.unscored:
+        first = ", ".join(f"{row.id} ({row.reason})" for row in score.unscored[:3])
+        lines.append(f"{len(score.unscored)} rows not counted, the first: {first}")
+    return lines

@@ -1,0 +1,139 @@
+"""Spider (Yu et al. 2018, arXiv 1809.08887), and benchmarks that are laid out like it.
+
+Reads DIR/dev.json (or the questions of another split) and the databases in
+DIR/database/<db_id>/<db_id>.sqlite. BIRD's names for the same things work too: `SQL`, `evidence`,
+`question_id`, dev_databases/. tables.json is not needed: schemas are read from the databases.
+It does not fetch anything, and it gives out the gold SQL as it is written, faults included.
+
+An id is `spider-<split>-<number>`: the row's place in the split, from 0, or its `question_id` if
+the file has them. With a file of questions, its name stands for the split.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self
+
+from sqlkiln.core.errors import DataError, UsageError
+from sqlkiln.core.plugins import DatasetOptions
+from sqlkiln.core.records import Example
+from sqlkiln.data.rows import (
+    GOLD_FIELDS,
+    check_db_id,
+    find_database,
+    parse_json,
+    read_text,
+    required_text,
+    text_field,
+)
+
+SPLITS = {
+    "train": (
+        ("train_spider.json", "train_spider_min.json", "train.json"),
+        ("train_others.json", "train_others_min.json"),
+    ),
+}
+"""The files of a split: of each group the first that exists, one after the other."""
+
+FOLDERS = ("database", "{split}_database", "{split}_databases", "databases")
+
+
+class Spider:
+    """A folder in the layout of Spider."""
+
+    name = "spider"
+
+    def __init__(self, data: Path, files: Sequence[Path], split: str) -> None:
+        """Read the questions in `files` over the databases in `data`; use `open` to find them."""
+        self.data = data
+        self.files = tuple(files)
+        self.split = split
+
+    @classmethod
+    def open(cls, options: DatasetOptions) -> Self:
+        """Find the folder and its questions.
+
+        Raises:
+            UsageError: if no folder is given.
+            DataError: if the folder or its questions are not there.
+        """
+        if options.data is None:
+            raise UsageError("no folder given for the dataset spider; add --data DIR")
+        if not options.data.is_dir():
+            raise DataError(f"no such folder: {options.data}; check --data")
+        if options.questions is not None:
+            beside = (options.questions, options.data / options.questions)
+            found = next((path for path in beside if path.is_file()), None)
+            if found is None:
+                raise DataError(f"no such file: {options.questions}; check --questions")
+            return cls(options.data, (found,), found.stem)
+        files = _split_files(options.data, options.split)
+        return cls(options.data, files, options.split)
+
+    def examples(self) -> Sequence[Example]:
+        """All questions in file order.
+
+        Raises:
+            DataError: naming file and row of what is wrong.
+        """
+        return self._examples
+
+    @cached_property
+    def _examples(self) -> tuple[Example, ...]:
+        rows = [(row, f"{f}: row {i}") for f in self.files for i, row in enumerate(_rows(f))]
+        examples = [self._example(row, i, where) for i, (row, where) in enumerate(rows)]
+        seen: dict[str, str] = {}
+        for example, (_, where) in zip(examples, rows, strict=True):
+            if example.id in seen:
+                raise DataError(
+                    f"{where}: question_id used before: {example.id} is also {seen[example.id]}; "
+                    "give every row its own"
+                )
+            seen[example.id] = where
+        return tuple(examples)
+
+    def _example(self, row: Any, position: int, where: str) -> Example:
+        if not isinstance(row, dict):
+            raise DataError(f"{where}: not an object: found {row!r:.60}; write {{...}}")
+        number = row.get("question_id", position)
+        if isinstance(number, bool) or not isinstance(number, int | str):
+            raise DataError(f"{where}: wrong field 'question_id': found {number!r}; write a number")
+        level = text_field(row, ("difficulty",), where)
+        return Example(
+            id=f"{self.name}-{self.split}-{number:0>4}",
+            db_id=check_db_id(required_text(row, ("db_id",), where), where),
+            question=required_text(row, ("question",), where),
+            evidence=text_field(row, ("evidence",), where),
+            gold_sql=text_field(row, GOLD_FIELDS, where) or None,
+            dataset=self.name,
+            split=self.split,
+            tags=(level,) if level else (),
+        )
+
+    def database_path(self, db_id: str) -> Path | None:
+        """The database of `db_id`, or None if it is missing."""
+        folders = [self.data / folder.format(split=self.split) for folder in FOLDERS]
+        folders += [self.data / "dev_databases", self.data / "train_databases"]
+        return find_database(folders, db_id)
+
+
+def _split_files(data: Path, split: str) -> tuple[Path, ...]:
+    groups = SPLITS.get(split, ((f"{split}.json",),))
+    found = [
+        next((data / name for name in group if (data / name).is_file()), None) for group in groups
+    ]
+    if found[0] is None:
+        raise DataError(
+            f"no questions of split {split!r}: {data} has no {' or '.join(groups[0])}; "
+            "check --data and --split, or give --questions"
+        )
+    return tuple(path for path in found if path is not None)
+
+
+def _rows(path: Path) -> list[Any]:
+    rows = parse_json(read_text(path), str(path))
+    if not isinstance(rows, list) or not rows:
+        raise DataError(f"{path}: not a list of questions; give a file laid out like dev.json")
+    return rows

@@ -1,0 +1,77 @@
+"""How sure a score is: bootstrap intervals and percentiles, in plain Python."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Sequence
+
+from sqlkiln.core.records import Record
+
+RESAMPLES = 2000
+CONFIDENCE = 0.95
+
+
+class Interval(Record):
+    """Where the mean lies with `confidence`, and how that was found."""
+
+    low: float
+    high: float
+    confidence: float
+    method: str
+    resamples: int
+    seed: int
+
+
+def bootstrap_interval(
+    scores: Sequence[float],
+    *,
+    seed: int = 0,
+    resamples: int = RESAMPLES,
+    confidence: float = CONFIDENCE,
+) -> Interval:
+    """Percentile bootstrap interval of the mean (Efron 1979), rows drawn with replacement.
+
+    The same scores in any order and the same seed give the same interval. Where every row scored
+    0, or every row 1, resampling would claim certainty; the exact binomial interval (Clopper and
+    Pearson 1934) stands in, and `method` says so.
+
+    Raises:
+        ValueError: if there are no scores.
+    """
+    if not scores:
+        raise ValueError("no interval: there are no scores; give at least one")
+    ordered = sorted(scores)
+    n, tail = len(ordered), (1 - confidence) / 2
+    if ordered[0] == ordered[-1] and ordered[0] in (0.0, 1.0):
+        edge = tail ** (1 / n)
+        low, high = (edge, 1.0) if ordered[0] == 1.0 else (0.0, 1.0 - edge)
+        method = "exact binomial (all rows alike)"
+        return _interval(low, high, confidence, method, 0, seed)
+    draw = random.Random(seed)  # noqa: S311 - resampling, nothing secret
+    means = sorted(math.fsum(draw.choices(ordered, k=n)) / n for _ in range(resamples))
+    low, high = percentile(means, tail), percentile(means, 1 - tail)
+    return _interval(low, high, confidence, "bootstrap percentile", resamples, seed)
+
+
+def _interval(
+    low: float, high: float, confidence: float, method: str, resamples: int, seed: int
+) -> Interval:
+    return Interval(
+        low=low, high=high, confidence=confidence, method=method, resamples=resamples, seed=seed
+    )
+
+
+def percentile(values: Sequence[float], fraction: float) -> float:
+    """The value below which `fraction` (0 to 1) of `values` lie, interpolated linearly.
+
+    Raises:
+        ValueError: if there are no values.
+    """
+    if not values:
+        raise ValueError("no percentile: there are no values; give at least one")
+    ordered = sorted(values)
+    place = fraction * (len(ordered) - 1)
+    below = math.floor(place)
+    above = min(below + 1, len(ordered) - 1)
+    return ordered[below] + (ordered[above] - ordered[below]) * (place - below)
