@@ -1,5 +1,6 @@
 """What tests of several folders share."""
 
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -16,3 +17,38 @@ def demo_plugin(monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(PLUGIN))
     monkeypatch.setattr(plugins, "_cache", plugins._Cache())
     return PLUGIN
+
+
+@pytest.fixture(scope="session")
+def nano_model():
+    """The file of the smallest model; fetched the first time."""
+    from sqlkiln.models import catalog
+
+    return catalog.resolve("smollm2-135m")
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory):
+    """Unpacks an archive of the data that lies beside the repository, once, and gives its folder.
+
+    Skips the test where that data is absent.
+    """
+    done = {}
+
+    def unpack(name):
+        archive = Path(__file__).parents[2] / "shared" / "data" / f"{name}.tar.xz"
+        if not archive.exists():
+            pytest.skip(f"no {archive.name} in ../shared/data")
+        if name not in done:
+            done[name] = tmp_path_factory.mktemp(name)
+            with tarfile.open(archive) as file:
+                file.extractall(done[name], filter="data")
+        return done[name]
+
+    return unpack
+
+
+@pytest.fixture(scope="session")
+def spider_data(shared):
+    """The Spider benchmark in its official layout, less the databases that are not there."""
+    return shared("spider")
