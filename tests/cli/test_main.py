@@ -123,7 +123,8 @@ cli.main()
     [["-m", "sqlkiln", "--help"], ["-c", BUFFERED, "write"]],
     ids=["flushed at once", "flushed at the end"],
 )
-def test_a_pipe_that_nobody_reads_is_no_error(command):
+def test_a_pipe_that_nobody_reads_is_no_error(command, monkeypatch):
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
     reading, writing = os.pipe()
     os.close(reading)
     try:
