@@ -1,0 +1,51 @@
+"""The text of a query as Spider's official scripts take it, before they read or run it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+_COMMENT = r"--[^\r\n]*|\#\ [^\r\n]*|/\*.*?\*/"
+_QUOTED = r"""'(?:''|\\'|[^'])*'|"(?:""|\\"|[^"])*"|`(?:``|[^`])*`|(?<![\w\])])\[[^\]\[]+\]"""
+_PARAMETER = r"(?<!\w)[$:?@\#]\w+"
+_PIECES = re.compile(rf"{_COMMENT}|{_QUOTED}|{_PARAMETER}|\w[$\#\w]*|.", re.DOTALL)
+_SQLITE_COMMENT = re.compile(r"--[^\n]*|/\*.*?(?:\*/|$)", re.DOTALL)
+_CURRENT_YEAR = re.compile(r"YEAR\s*\(\s*CURDATE\s*\(\s*\)\s*\)\s*", re.IGNORECASE)
+
+
+def as_predicted(sql: str) -> str:
+    """A predicted query as it is taken up: the word `value`, between blanks, becomes a 1.
+
+    Official fault: meant for models that predict no values, it hits a column of that name too.
+    """
+    return sql.replace(" value ", " 1 ")
+
+
+def as_executed(sql: str) -> str:
+    """What the official script runs for `sql`: repaired operators, no DISTINCT, one statement.
+
+    Quotes and comments are told apart as `sqlparse` does, for which a backslash escapes a quote.
+    """
+    sql = sql.replace("> =", ">=").replace("< =", "<=").replace("! =", "!=")
+    return _CURRENT_YEAR.sub("2020", "".join(_first_statement_without_distinct(sql)))
+
+
+def _first_statement_without_distinct(sql: str) -> Iterator[str]:
+    for piece in _PIECES.findall(sql):
+        if piece == ";":
+            return
+        if piece.lower() != "distinct":
+            yield piece
+
+
+def order_matters(executed_gold: str) -> bool:
+    """Whether rows must come in gold's order; takes the gold `as_executed`.
+
+    Official fault: an ORDER BY in a sub-query or in a string is enough.
+    """
+    return "order by" in executed_gold.lower()
+
+
+def is_blank(sql: str) -> bool:
+    """Whether there is nothing to run: SQLite then returns no rows and no error."""
+    return not _SQLITE_COMMENT.sub("", sql).strip()
