@@ -52,3 +52,9 @@ def shared(tmp_path_factory):
 def spider_data(shared):
     """The Spider benchmark in its official layout, less the databases that are not there."""
     return shared("spider")
+
+
+@pytest.fixture(scope="session")
+def predictions_data(shared):
+    """What published systems predicted on Spider dev: <system>.sql and <system>.rows.json."""
+    return shared("predictions") / "predictions"
