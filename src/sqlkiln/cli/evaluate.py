@@ -207,7 +207,7 @@ def _show(path: Path, as_json: bool) -> None:
     if as_json:
         _print_json({"run": str(path.parent), **scores.model_dump(mode="json")})
         return
-    console = Console()
+    console = Console(soft_wrap=True)
     console.print(_heading(scores), highlight=False, markup=False)
     console.print(_score_table(scores))
     for score in scores.metrics.values():

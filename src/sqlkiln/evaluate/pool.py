@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from queue import Empty, SimpleQueue
 from threading import Event, Thread
 
@@ -24,34 +24,44 @@ def run_jobs(jobs: Sequence[Job], workers: int) -> None:
     for job in jobs:
         waiting.put(job)
     stop = Event()
-    errors: list[BaseException] = []
-
-    def work() -> None:
-        while not stop.is_set():
-            try:
-                job = waiting.get_nowait()
-            except Empty:
-                return
-            try:
-                job(stop)
-            except BaseException as error:
-                errors.append(error)
-                stop.set()
-
-    threads = [Thread(target=work, daemon=True) for _ in range(min(workers, len(jobs)))]
-    for thread in threads:
-        thread.start()
+    ended: SimpleQueue[BaseException | None] = SimpleQueue()
+    left = 0
+    error: BaseException | None = None
     try:
-        for thread in threads:
-            thread.join()
+        for _ in range(min(workers, len(jobs))):
+            left += 1
+            Thread(target=_work, args=(waiting, stop, ended), daemon=True).start()
+        while left:
+            # Waiting without a limit, the main thread might never hear of a Ctrl-C.
+            with suppress(Empty):
+                outcome = ended.get(timeout=0.2)
+                error = error or outcome
+                left -= 1
     except BaseException:
         stop.set()
         deadline = time.monotonic() + GRACE_S
-        for thread in threads:
-            thread.join(max(0.0, deadline - time.monotonic()))
+        with suppress(Empty):
+            for _ in range(left):
+                ended.get(timeout=max(0.01, deadline - time.monotonic()))
         raise
-    if errors:
-        raise errors[0]
+    if error is not None:
+        raise error
+
+
+def _work(waiting: SimpleQueue[Job], stop: Event, ended: SimpleQueue[BaseException | None]) -> None:
+    """Do jobs until none is left or `stop` is set; report the end, and the error if there is."""
+    error: BaseException | None = None
+    while error is None and not stop.is_set():
+        try:
+            job = waiting.get_nowait()
+        except Empty:
+            break
+        try:
+            job(stop)
+        except BaseException as problem:
+            error = problem
+            stop.set()
+    ended.put(error)
 
 
 @contextmanager

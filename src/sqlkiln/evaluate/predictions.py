@@ -74,8 +74,8 @@ def _is_jsonl(lines: Sequence[str]) -> bool:
 
 
 def _without_end(lines: list[str], needed: int) -> list[str]:
-    """Drop blank lines at the end of the file, as far as they are more than there should be."""
-    end = len(lines)
+    """Drop what follows the last newline if it is nothing, and blank lines past `needed`."""
+    end = len(lines) - 1 if not lines[-1] else len(lines)
     while end > needed and not lines[end - 1].strip():
         end -= 1
     return lines[:end]

@@ -1,0 +1,101 @@
+"""What every registered dataset must do, whoever registered it."""
+
+import json
+import sqlite3
+
+import pytest
+
+from sqlkiln.core import plugins
+from sqlkiln.core.errors import UsageError
+from sqlkiln.core.plugins import DatasetOptions
+
+NAMES = plugins.names("datasets")
+
+
+def make_database(path):
+    path.parent.mkdir(parents=True)
+    connection = sqlite3.connect(path)
+    connection.execute("CREATE TABLE pet (name TEXT)")
+    connection.close()
+
+
+def spider(folder):
+    rows = [{"question": "How many?", "db_id": db, "query": "SELECT 1"} for db in ("pets", "gone")]
+    (folder / "dev.json").write_text(json.dumps(rows))
+    make_database(folder / "database" / "pets" / "pets.sqlite")
+    return DatasetOptions(folder)
+
+
+def jsonl(folder):
+    path = folder / "mine.jsonl"
+    path.write_text('{"question": "How many?", "db_id": "pets"}\n{"question": "?", "db": "x.db"}')
+    make_database(folder / "pets" / "pets.sqlite")
+    return DatasetOptions(questions=path)
+
+
+LAID_OUT = {"spider": spider, "jsonl": jsonl}
+"""How to make a small one; a dataset that is not here must open without being told anything."""
+
+
+@pytest.fixture(params=NAMES)
+def name(request):
+    return request.param
+
+
+@pytest.fixture
+def options(name, tmp_path):
+    return LAID_OUT[name](tmp_path) if name in LAID_OUT else DatasetOptions()
+
+
+@pytest.fixture
+def dataset(name, options):
+    return plugins.load("datasets", name).open(options)
+
+
+def test_it_knows_its_name(dataset, name):
+    assert isinstance(dataset, plugins.Dataset)
+    assert dataset.name == name
+
+
+def test_examples_are_whole(dataset, name):
+    examples = dataset.examples()
+    assert examples
+    assert len({example.id for example in examples}) == len(examples)
+    for example in examples:
+        assert example.dataset == name
+        assert example.split
+        assert example.id.strip()
+        assert example.question.strip()
+        assert example.db_id.strip()
+        assert example.gold_sql is None or example.gold_sql.strip()
+
+
+def test_examples_are_the_same_each_time(dataset, name, options):
+    again = plugins.load("datasets", name).open(options)
+    assert list(again.examples()) == list(dataset.examples()) == list(dataset.examples())
+
+
+def test_databases_are_there_or_none(dataset):
+    paths = [dataset.database_path(example.db_id) for example in dataset.examples()]
+    assert any(paths)
+    assert all(path is None or path.exists() for path in paths)
+    assert dataset.database_path("no such database") is None
+
+
+def test_a_database_that_is_there_opens(dataset):
+    path = next(filter(None, (dataset.database_path(e.db_id) for e in dataset.examples())))
+    database = plugins.open_database(path)
+    assert database.schema().tables
+    database.close()
+
+
+def test_a_folder_that_is_not_there_is_refused(name, tmp_path):
+    options = DatasetOptions(tmp_path / "nowhere", tmp_path / "nowhere" / "x.json")
+    with pytest.raises(UsageError, match="nowhere"):
+        plugins.load("datasets", name).open(options).examples()
+
+
+def test_a_split_that_is_not_there_is_refused(name, options):
+    asked = DatasetOptions(options.data, None, "no-such-split")
+    with pytest.raises(UsageError, match=r"no-such-split|no questions given"):
+        plugins.load("datasets", name).open(asked).examples()

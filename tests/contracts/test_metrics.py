@@ -1,0 +1,102 @@
+"""What every registered metric must do, whoever registered it."""
+
+import sqlite3
+
+import pytest
+
+from sqlkiln.core import plugins
+from sqlkiln.core.plugins import Limits
+from sqlkiln.core.records import Example, Verdict
+
+GOLD = "SELECT name, age FROM pet WHERE age > 1 ORDER BY age"
+HOSTILE = [
+    "",
+    "   ",
+    ";",
+    "not SQL at all",
+    "SELECT",
+    "SELECT nope FROM pet",
+    "SELECT * FROM nowhere",
+    "DROP TABLE pet",
+    "DELETE FROM pet",
+    "ATTACH 'x.db' AS x",
+    "SELECT 1; SELECT 2",
+    "SELECT name FROM pet WHERE name = '" + "x" * 10_000 + "'",
+    "SELECT " + "(" * 2_000 + "1" + ")" * 2_000,
+    "SELECT '\x00\ud800\N{SNOWMAN}'".encode("utf-8", "replace").decode(),
+    "SELECT x'ff00', 9e999, NULL",
+    "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x FROM c) SELECT count(*) FROM c",
+    "```sql\nSELECT 1\n```",
+]
+
+
+@pytest.fixture(params=plugins.names("metrics"))
+def name(request):
+    return request.param
+
+
+@pytest.fixture
+def metric(name):
+    return plugins.load("metrics", name)()
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory):
+    path = tmp_path_factory.mktemp("metrics") / "pets.sqlite"
+    connection = sqlite3.connect(path)
+    connection.executescript(
+        "CREATE TABLE pet (name TEXT, age INTEGER); INSERT INTO pet VALUES ('Rex', 3), ('Tom', 1)"
+    )
+    connection.close()
+    return path
+
+
+@pytest.fixture(scope="module")
+def database(path):
+    database = plugins.open_database(path, Limits(timeout_s=0.5))
+    yield database
+    database.close()
+
+
+def example(gold=GOLD):
+    return Example(id="q7", db_id="pets", question="Which pets?", gold_sql=gold)
+
+
+def check(verdict, name):
+    assert isinstance(verdict, Verdict)
+    assert (verdict.id, verdict.db_id, verdict.metric) == ("q7", "pets", name)
+    assert 0.0 <= verdict.score <= 1.0
+    assert verdict.reason.strip()
+    assert Verdict.model_validate_json(verdict.model_dump_json()) == verdict
+
+
+def test_gold_is_right(metric, name, database):
+    verdict = metric.score(example(), GOLD, database)
+    check(verdict, name)
+    assert verdict.score == 1.0
+
+
+def test_another_query_is_not_right(metric, name, database):
+    verdict = metric.score(example(), "SELECT name FROM pet", database)
+    check(verdict, name)
+    assert verdict.score < 1.0
+
+
+@pytest.mark.parametrize("predicted", HOSTILE, ids=range(len(HOSTILE)))
+def test_whatever_is_predicted_gets_a_verdict(metric, name, database, path, predicted):
+    before = path.read_bytes()
+    verdict = metric.score(example(), predicted, database)
+    check(verdict, name)
+    assert verdict.score < 1.0
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("gold", [None, "SELECT nope FROM pet", "DROP TABLE pet", "not SQL"])
+def test_whatever_the_gold_is_there_is_a_verdict(metric, name, database, gold):
+    check(metric.score(example(gold), "SELECT 1", database), name)
+
+
+def test_the_same_question_gets_the_same_verdict(name, database):
+    kind = plugins.load("metrics", name)
+    one, other = (kind().score(example(), "SELECT age, name FROM pet", database) for _ in range(2))
+    assert (one.score, one.reason, one.flags) == (other.score, other.reason, other.flags)
