@@ -1,0 +1,102 @@
+"""Attacks that try to reach out of the database: files, extensions, other databases."""
+
+from sqlkiln.sql.attack import BOTH, DUCKDB, REFUSED, REFUSED_OR_UNKNOWN, SQLITE, group
+
+REACHING = (
+    *group(
+        "attach",
+        BOTH,
+        REFUSED,
+        {
+            "file": "ATTACH DATABASE '{canary}.db' AS owned",
+            "memory": "ATTACH ':memory:' AS owned",
+            "detach": "DETACH DATABASE main",
+        },
+    ),
+    *group(
+        "attach",
+        SQLITE,
+        REFUSED,
+        {"uri": "ATTACH 'file:{canary}.db?mode=rwc' AS owned"},
+    ),
+    *group(
+        "attach",
+        DUCKDB,
+        REFUSED,
+        {
+            "sqlite file": "ATTACH '{canary}.db' AS owned (TYPE sqlite)",
+            "remote": "ATTACH 'https://127.0.0.1:1/owned.duckdb' AS owned",
+            "copy database": "COPY FROM DATABASE memory TO owned",
+        },
+    ),
+    *group(
+        "file",
+        BOTH,
+        REFUSED_OR_UNKNOWN,
+        {
+            "copy to": "COPY {table} TO '{canary}.csv'",
+            "copy query to": "COPY (SELECT 1) TO '{canary}.csv'",
+            "copy from": "COPY {table} FROM '/etc/passwd'",
+            "export": "EXPORT DATABASE '{canary}'",
+            "import": "IMPORT DATABASE '{canary}'",
+            "vacuum into": "VACUUM INTO '{canary}.db'",
+            "path as table": "SELECT * FROM '/etc/passwd'",
+            "csv path as table": "SELECT * FROM '/etc/owned.csv'",
+            "readfile": "SELECT readfile('/etc/passwd')",
+            "writefile": "SELECT writefile('{canary}', 'x')",
+            "edit": "SELECT edit('x', 'touch {canary}')",
+            "directory": "SELECT * FROM fsdir('/etc')",
+            "zip": "SELECT * FROM zipfile('{canary}.zip')",
+            "postgres": "SELECT pg_read_file('/etc/passwd')",
+            "mysql": "SELECT load_file('/etc/passwd')",
+            "mysql outfile": "SELECT 1 INTO OUTFILE '{canary}'",
+            "shell": "SELECT system('touch {canary}')",
+        },
+    ),
+    *group(
+        "file",
+        DUCKDB,
+        REFUSED,
+        {
+            "read_csv": "SELECT * FROM read_csv('/etc/passwd')",
+            "read_csv in a subquery": "SELECT (SELECT count(*) FROM read_csv_auto('/etc/passwd'))",
+            "read_csv in a cte": "WITH x AS (FROM read_csv('/etc/passwd')) FROM x",
+            "read_text": "SELECT * FROM read_text('/etc/passwd')",
+            "read_blob": "SELECT * FROM read_blob('/etc/passwd')",
+            "read_json": "SELECT * FROM read_json('/etc/passwd')",
+            "read_parquet": "SELECT * FROM read_parquet('/etc/passwd')",
+            "read_duckdb": "SELECT * FROM read_duckdb('{canary}.db')",
+            "parquet_metadata": "SELECT * FROM parquet_metadata('/etc/passwd')",
+            "sniff_csv": "SELECT * FROM sniff_csv('/etc/passwd')",
+            "glob": "SELECT * FROM glob('/etc/*')",
+            "quoted name": "SELECT * FROM \"read_text\"('/etc/passwd')",
+            "with schema": "SELECT * FROM system.main.read_text('/etc/passwd')",
+            "upper case": "SELECT * FROM READ_TEXT('/etc/passwd')",
+            "remote": "SELECT * FROM read_csv('https://127.0.0.1:1/x.csv')",
+        },
+    ),
+    *group(
+        "extension",
+        BOTH,
+        REFUSED_OR_UNKNOWN,
+        {
+            "load_extension": "SELECT load_extension('{canary}.so')",
+            "load_extension with entry": "SELECT load_extension('{canary}.so', 'main')",
+            "install": "INSTALL httpfs",
+            "install from": "INSTALL owned FROM 'http://127.0.0.1:1/'",
+            "load": "LOAD '{canary}.duckdb_extension'",
+        },
+    ),
+    *group(
+        "extension",
+        SQLITE,
+        REFUSED_OR_UNKNOWN,
+        {
+            "upper case": "SELECT LOAD_EXTENSION('{canary}.so')",
+            "quoted": "SELECT \"load_extension\"('{canary}.so')",
+            "in a where clause": "SELECT * FROM {table} WHERE load_extension('{canary}.so')",
+            "tokenizer": "SELECT fts3_tokenizer('simple')",
+            "set tokenizer": "SELECT fts3_tokenizer('simple', x'4141414141414141')",
+        },
+    ),
+)
