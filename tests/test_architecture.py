@@ -204,7 +204,10 @@ def test_functions_have_at_most_7_parameters():
 
 
 def defined_names(module):
-    """(line, name) of whatever the module gives a name to, itself included."""
+    """(line, name) of whatever the module gives a name to, itself included.
+
+    An attribute set on an object that somebody else's library made has its name from there.
+    """
     yield from ((1, part) for part in module.place.split("/"))
     for node in ast.walk(module.tree):
         match node:
@@ -214,7 +217,7 @@ def defined_names(module):
                 yield node.lineno, node.arg
             case ast.Name(ctx=ast.Store()):
                 yield node.lineno, node.id
-            case ast.Attribute(ctx=ast.Store()):
+            case ast.Attribute(value=ast.Name(id="self"), ctx=ast.Store()):
                 yield node.lineno, node.attr
             case ast.alias(asname=str()):
                 yield node.lineno, node.asname
