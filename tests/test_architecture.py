@@ -2,9 +2,9 @@
 
 import ast
 import re
+import resource
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
@@ -27,7 +27,7 @@ MAY_IMPORT = {
     "models": {"core"},
     "scoring": {"core", "sql", "prompt"},
     "search": {"core", "sql", "prompt", "scoring"},
-    "data": {"core", "sql", "prompt", "scoring"},
+    "data": {"core", "sql", "prompt", "scoring", "assets"},
     "distill": {"core", "sql", "prompt", "scoring"},
     "train": {"core", "prompt", "models", "scoring"},
     "evaluate": {"core", "prompt", "scoring"},
@@ -185,12 +185,16 @@ def parameters(function):
     return [argument for argument in named + rest if argument.arg not in ("self", "cls")]
 
 
-def is_command(function):
-    """Whether each parameter is an option or argument of the command line, which users count."""
-    annotations = [ast.unparse(p.annotation) for p in parameters(function) if p.annotation]
-    return len(annotations) == len(parameters(function)) and all(
-        "typer.Option" in annotation or "typer.Argument" in annotation for annotation in annotations
-    )
+def commands(module):
+    """The functions that are commands: how many options one has is for its users to say."""
+    decorated = [node for node in module.functions for d in node.decorator_list if is_command(d)]
+    registered = [call.args[0].id for call in module.nodes(ast.Call) if is_command(call.func)]
+    return {node.name for node in decorated} | set(registered)
+
+
+def is_command(node):
+    """Whether this is `app.command(...)`."""
+    return isinstance(node, ast.Call) and ast.unparse(node.func).endswith(".command")
 
 
 def test_functions_have_at_most_7_parameters():
@@ -198,7 +202,7 @@ def test_functions_have_at_most_7_parameters():
         f"{module.place}:{node.lineno} {node.name}: {len(parameters(node))} parameters"
         for module in MODULES
         for node in module.functions
-        if len(parameters(node)) > 7 and not (module.folder == "cli" and is_command(node))
+        if len(parameters(node)) > 7 and node.name not in commands(module)
     ]
     assert not wrong, "\n".join(wrong)
 
@@ -336,17 +340,19 @@ def test_every_error_is_raised_somewhere_and_expected_by_a_test_with_its_message
 
 
 def best_of_five(*arguments):
+    """Seconds of processor time, which other processes on the machine do not lengthen."""
     seconds = []
     for _ in range(5):
-        start = time.perf_counter()
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         subprocess.run([sys.executable, *arguments], check=True, capture_output=True)
-        seconds.append(time.perf_counter() - start)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        seconds.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
     return min(seconds)
 
 
 @pytest.mark.parametrize("arguments", [("-c", "import sqlkiln"), ("-m", "sqlkiln", "--help")])
 def test_it_starts_quickly(arguments):
-    assert best_of_five(*arguments) < START_LIMIT_S
+    assert 0 < best_of_five(*arguments) < START_LIMIT_S
 
 
 HELP = "import sys; sys.argv = ['sqlkiln', '--help']\ntry: cli.main()\nexcept SystemExit: pass"

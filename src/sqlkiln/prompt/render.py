@@ -36,14 +36,14 @@ def task(
     """
     schema_text = serialize(schema, style)
     line = check_question(question)
-    base = template or Request(messages=())
-    base = replace(base, stop=(*base.stop, *STOP))
+    blank = template or Request(messages=())
+    blank = replace(blank, stop=(*blank.stop, *STOP))
 
     def request(failed: tuple[str, str] | None) -> Request:
         turns = messages(
             schema_text, line, dialect=schema.dialect, evidence=evidence, failed=failed
         )
-        return replace(base, messages=turns)
+        return replace(blank, messages=turns)
 
     return Task(line, request)
 
