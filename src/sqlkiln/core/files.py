@@ -63,8 +63,8 @@ def writing(path: Path) -> Iterator[None]:
         ) from error
 
 
-def write_atomic(path: Path, text: str) -> None:
-    """Write `text` (UTF-8) so that `path` holds all of it or what it held before.
+def write_atomic(path: Path, content: str | bytes) -> None:
+    """Write `content` (text as UTF-8) so that `path` holds all of it or what it held before.
 
     Raises:
         StorageFull: if there is no room.
@@ -75,8 +75,8 @@ def write_atomic(path: Path, text: str) -> None:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
         draft = Path(name)
         try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(text)
+            with os.fdopen(handle, "wb") as file:
+                file.write(content.encode() if isinstance(content, str) else content)
                 file.flush()
                 os.fsync(file.fileno())
             draft.chmod(0o666 & ~_umask())
