@@ -1,0 +1,1 @@
+"""What ships inside the package besides code that runs the commands."""
