@@ -51,12 +51,19 @@ class TestRun:
         assert draw.endswith("s: rows 3")
         assert total.startswith("runs/sums/total-")
         assert total.endswith("s: total 15, mean 5, range [1, 7]")
-        assert "draw: running in runs/sums/draw-" in done.stderr
+        assert [line.split("-")[0] for line in done.stderr.splitlines()] == [
+            "draw: running in runs/sums/draw",
+            "total: running in runs/sums/total",
+        ]
 
         again = command(folder, "run", "sums.toml")
         assert again.stderr == ""
         for line in again.stdout.splitlines():
             assert ": skipped (done): " in line
+
+    def test_debug_shows_the_log(self, folder):
+        done = command(folder, "run", "sums.toml", "--debug")
+        assert "INFO sqlkiln.demo: beginning at row 0" in done.stderr
 
     def test_json_is_one_object_a_run(self, folder):
         done = command(folder, "run", "sums.toml", "--json", "--runs", "elsewhere")

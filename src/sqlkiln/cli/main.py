@@ -53,7 +53,9 @@ def _options(
 ) -> None:
     import logging
 
-    logging.basicConfig(stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
+    console = logging.StreamHandler(sys.stderr)
+    console.setLevel(logging.DEBUG if debug else logging.WARNING)
+    logging.basicConfig(handlers=[console], format="%(levelname)s %(name)s: %(message)s")
     if debug:
         logging.getLogger("sqlkiln").setLevel(logging.DEBUG)
 
