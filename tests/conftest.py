@@ -58,3 +58,22 @@ def spider_data(shared):
 def predictions_data(shared):
     """What published systems predicted on Spider dev: <system>.sql and <system>.rows.json."""
     return shared("predictions") / "predictions"
+
+
+@pytest.fixture
+def shop(tmp_path):
+    """A small SQLite shop: 3 customers, 4 orders."""
+    from sqlkiln.sql.database_build import create_sqlite
+
+    path = tmp_path / "shop.sqlite"
+    ddl = (
+        "CREATE TABLE customer (id INTEGER PRIMARY KEY, name TEXT, city TEXT);"
+        "CREATE TABLE orders (id INTEGER PRIMARY KEY, total REAL,"
+        " customer_id INTEGER REFERENCES customer(id));"
+    )
+    rows = {
+        "customer": [(1, "Ann", "Oslo"), (2, "Bo", "Rome"), (3, "Cy", None)],
+        "orders": [(1, 10.0, 1), (2, 5.5, 1), (3, 7.25, 2), (4, 1.0, 2)],
+    }
+    create_sqlite(path, ddl, rows)
+    return path

