@@ -6,7 +6,8 @@ DIR/database/<db_id>/<db_id>.sqlite. BIRD's names for the same things work too: 
 It does not fetch anything, and it gives out the gold SQL as it is written, faults included.
 
 An id is `spider-<split>-<number>`: the row's place in the split, from 0, or its `question_id` if
-the file has them. With a file of questions, its name stands for the split.
+every row has one of its own (BIRD's mini_dev has two of the same). With a file of questions, its
+name stands for the split.
 """
 
 from __future__ import annotations
@@ -83,26 +84,18 @@ class Spider:
     @cached_property
     def _examples(self) -> tuple[Example, ...]:
         rows = [(row, f"{f}: row {i}") for f in self.files for i, row in enumerate(_rows(f))]
-        examples = [self._example(row, i, where) for i, (row, where) in enumerate(rows)]
-        seen: dict[str, str] = {}
-        for example, (_, where) in zip(examples, rows, strict=True):
-            if example.id in seen:
-                raise DataError(
-                    f"{where}: question_id used before: {example.id} is also {seen[example.id]}; "
-                    "give every row its own"
-                )
-            seen[example.id] = where
-        return tuple(examples)
+        for row, where in rows:
+            if not isinstance(row, dict):
+                raise DataError(f"{where}: not an object: found {row!r:.60}; write {{...}}")
+        numbers = [row.get("question_id") for row, _ in rows]
+        if not all(type(n) is int for n in numbers) or len(set(numbers)) < len(numbers):
+            numbers = list(range(len(rows)))
+        return tuple(self._example(*row, n) for row, n in zip(rows, numbers, strict=True))
 
-    def _example(self, row: Any, position: int, where: str) -> Example:
-        if not isinstance(row, dict):
-            raise DataError(f"{where}: not an object: found {row!r:.60}; write {{...}}")
-        number = row.get("question_id", position)
-        if isinstance(number, bool) or not isinstance(number, int | str):
-            raise DataError(f"{where}: wrong field 'question_id': found {number!r}; write a number")
+    def _example(self, row: dict[str, Any], where: str, number: int) -> Example:
         level = text_field(row, ("difficulty",), where)
         return Example(
-            id=f"{self.name}-{self.split}-{number:0>4}",
+            id=f"{self.name}-{self.split}-{number:04d}",
             db_id=check_db_id(required_text(row, ("db_id",), where), where),
             question=required_text(row, ("question",), where),
             evidence=text_field(row, ("evidence",), where),
