@@ -139,6 +139,15 @@ class TestExecuteStage:
         assert "stopped: RuntimeError: the pencil broke at row 2" in log
         assert "beginning at row 2" in log
 
+    def test_a_failure_that_made_nothing_binds_nobody(self, tmp_path):
+        def fail(config, inputs, out):
+            (out / "empty.jsonl").touch()
+            raise UsageError("wrong from the start; choose other settings")
+
+        with pytest.raises(UsageError, match="wrong from the start"):
+            execute_stage(Stage("copy", CopyConfig, fail), CopyConfig(), (), tmp_path)
+        assert execute_stage(COPY, CopyConfig(times=2), (), tmp_path).counts["copies"] == 2
+
     def test_a_killed_run_loses_at_most_the_row_in_flight(self, tmp_path, demo_plugin):
         command = [sys.executable, "-c", DRAW_ONCE, str(tmp_path)]
         rows = tmp_path / "numbers.jsonl"

@@ -213,11 +213,14 @@ def _execute(
         _log.info("%s stopped: %s: %s", stage.name, type(error).__name__, error)
         unfinished = started.model_copy(update={"seconds": seconds()})
         with suppress(EnvironmentFault):
-            write_atomic(state, unfinished.model_dump_json(indent=2) + "\n")
+            if any(path.stat().st_size for path in _outputs(out, manifest_name).values()):
+                write_atomic(state, unfinished.model_dump_json(indent=2) + "\n")
+            else:  # nothing was made yet, so the next try may have other settings
+                state.unlink(missing_ok=True)
         raise
     manifest = Manifest(
         **started.model_dump(exclude={"schema_id", "seconds"}),
-        outputs=_hash_outputs(out, manifest_name),
+        outputs={n: sha256_file(path) for n, path in _outputs(out, manifest_name).items()},
         git_commit=provenance.git_commit(),
         versions=provenance.versions(),
         seed=getattr(config, "seed", None),
@@ -267,8 +270,8 @@ def _named(manifest_name: str, word: str, suffix: str) -> str:
     return manifest_name.replace("manifest", word).removesuffix(".json") + suffix
 
 
-def _hash_outputs(out: Path, manifest_name: str) -> dict[str, str]:
-    """Hash what lies in `out`, less what belongs to the store or to another stage's run."""
+def _outputs(out: Path, manifest_name: str) -> dict[str, Path]:
+    """What lies in `out`, less what belongs to the store or to another stage's run."""
     taken = set()
     for name in {manifest_name, *(path.name for path in out.glob("manifest*.json"))}:
         other = None if name == manifest_name else read_manifest(out, name)
@@ -276,7 +279,7 @@ def _hash_outputs(out: Path, manifest_name: str) -> dict[str, str]:
         taken |= set(other.outputs if other else ())
     files = {path.relative_to(out): path for path in sorted(out.rglob("*")) if path.is_file()}
     return {
-        name.as_posix(): sha256_file(path)
+        name.as_posix(): path
         for name, path in files.items()
         if name.as_posix() not in taken and not any(part.startswith(".") for part in name.parts)
     }
