@@ -161,6 +161,17 @@ def test_a_database_that_cannot_be_read_is_named_and_not_scored(predicted, data)
     assert scores.metrics["execution"].n == 4
 
 
+def test_a_database_that_predict_could_not_read_is_named_too(predicted, data):
+    path = data / "database" / "cars" / "cars.sqlite"
+    whole = path.read_bytes()
+    path.write_bytes(b"no database")
+    run = predicted()
+    path.write_bytes(whole)
+    scores, _ = evaluate(run)
+    assert list(scores.unreadable_databases) == ["cars"]
+    assert scores.scored == 4
+
+
 def test_databases_are_left_as_they_were(predicted, data):
     run = predicted({"How many pets?": "DROP TABLE pet", "Names of pets?": "DELETE FROM pet"})
 

@@ -74,13 +74,17 @@ class EvaluateConfig(QuestionSource):
 
 @dataclass(frozen=True)
 class _Task:
-    """The rows to score: examples in the dataset's order, and what was predicted for them."""
+    """The rows to score: examples in the dataset's order, and what was predicted for them.
+
+    `unreadable` are databases that could not be read when the predictions were made.
+    """
 
     questions: Questions
     source: QuestionSource
     examples: Sequence[Example]
     predictions: Mapping[str, Prediction]
     predicted_by: Mapping[str, Any]
+    unreadable: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -126,7 +130,8 @@ def _read_task(config: EvaluateConfig, inputs: Sequence[Path], out: Path) -> _Ta
     predictions = {p.id: p for p in read_jsonl(inputs[0] / PREDICTIONS, Prediction)}
     examples = [e for e in questions.answerable if e.id in predictions]
     by = {k: v for k, v in manifest.config.items() if k not in QuestionSource.model_fields}
-    return _Task(questions, source, examples, predictions, by)
+    unreadable = manifest.counts["unreadable_databases"]
+    return _Task(questions, source, examples, predictions, by, unreadable)
 
 
 def _read_foreign(config: EvaluateConfig, out: Path) -> _Task:
@@ -207,7 +212,7 @@ def _score_rest(config: EvaluateConfig, task: _Task, out: Path) -> dict[str, str
         with progress("evaluate", len(task.examples), done) as on_row:
             scoring = _Run(config, task, writer, on_row, kept)
             run_jobs(_jobs(scoring, waiting), config.workers)
-    return dict(sorted(scoring.unreadable.items()))
+    return dict(sorted((*task.unreadable.items(), *scoring.unreadable.items())))
 
 
 def _sum_up(
