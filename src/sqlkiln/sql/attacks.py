@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from glob import escape
 from pathlib import Path
 
 from sqlkiln.core.errors import DatabaseError, QueryError
@@ -161,10 +162,10 @@ def _probe(database: Database, sql: str, expected: tuple[object, ...]) -> str:
 
 
 def _fingerprint(path: Path) -> dict[str, str]:
-    """Every file in the folder of `path`; the content of the database's own as sha256."""
-    own = sorted(path.rglob("*")) if path.is_dir() else [path]
-    beside = path.resolve().parent.iterdir()
-    return {str(p): "there" for p in beside} | {str(p): sha256_file(p) for p in own if p.is_file()}
+    """sha256 of each file of the database, and which files named like it lie beside it."""
+    place = path.resolve()
+    own = place.rglob("*") if place.is_dir() else place.parent.glob(f"{escape(place.name)}*")
+    return {str(found): sha256_file(found) for found in own if found.is_file()}
 
 
 def _changes(before: dict[str, str], after: dict[str, str]) -> tuple[str, ...]:

@@ -25,7 +25,7 @@ _SQLITE_MAGIC = b"SQLite format 3\0"
 _DUCKDB_MAGIC = b"DUCK"
 _SQLITE_SUFFIXES = (".sqlite", ".sqlite3", ".db", ".db3", ".s3db")
 _DUCKDB_SUFFIXES = (".duckdb", ".ddb")
-_SCHEMA_S = 10.0
+_SCHEMA_S = 5.0
 _SCHEMA_DETAILS_S = 1.5
 _SCHEMA_BYTES = 256 << 20
 

@@ -16,6 +16,7 @@ from typing import Any
 import duckdb
 
 from sqlkiln.core.errors import DatabaseUnreadable, QueryError
+from sqlkiln.sql.database_duckdb_schema import catalogue, text_of
 from sqlkiln.sql.database_files import load, reader
 from sqlkiln.sql.database_query import (
     Query,
@@ -27,6 +28,7 @@ from sqlkiln.sql.database_query import (
     timed_out,
     unknown_name,
 )
+from sqlkiln.sql.database_samples import fill, quoted
 from sqlkiln.sql.database_wire import encode
 
 _SETTINGS = {
@@ -100,7 +102,7 @@ class DuckDBEngine:
             raise DatabaseUnreadable(
                 f"empty database: {self.path} has no tables; give a database with data in it"
             )
-        path = ",".join('"' + name.replace('"', '""') + '"' for (name,) in schemas)
+        path = ",".join(quoted(name) for (name,) in schemas)
         self.connection.execute("SET search_path = '{}'".format(path.replace("'", "''")))
         self.connection.execute("SET enable_external_access = false")
         self.connection.execute("SET lock_configuration = true")
@@ -192,9 +194,6 @@ class DuckDBEngine:
         Raises:
             QueryFailed: if the catalogue itself cannot be read.
         """
-        from sqlkiln.sql.database_duckdb_schema import catalogue, text_of
-        from sqlkiln.sql.database_samples import fill
-
         try:
             tables = catalogue(self.connection)
         except duckdb.Error as error:

@@ -22,6 +22,8 @@ from sqlkiln.sql.database_query import (
     timed_out,
     unknown_name,
 )
+from sqlkiln.sql.database_samples import fill, quoted
+from sqlkiln.sql.database_sqlite_schema import catalogue, hint
 from sqlkiln.sql.database_wire import encode
 
 _SKIP = re.compile(r"(?:[\s\ufeff;]|--[^\n]*+|/\*.*?(?:\*/|\Z))*+", re.S)
@@ -59,12 +61,11 @@ _FORBIDDEN_FUNCTIONS = frozenset(
     "load_extension fts3_tokenizer readfile writefile edit fsdir lsmode sqlite_log rtreecheck "
     "optimize eval shell system exec".split()
 )
-_FORBIDDEN_TABLES = frozenset(
-    "dbstat sqlite_stmt sqlite_dbpage sqlite_memstat bytecode tables_used fsdir zipfile csv "
-    "completion fts3tokenize".split()
-)
+_OWN_TABLES = ("sqlite_master", "sqlite_schema", "sqlite_sequence", "sqlite_stat1", "sqlite_stat4")
+"""What may be read of the names that SQLite keeps to itself."""
+
 _FTS_PRAGMAS = ("page_size", "data_version")
-_CAP_WORDS = re.compile(r"too (?:big|large|many|deep|long|complex)|overflow|at most|out of memory")
+_CAP_WORDS = re.compile(r"too (?:big|large|many|deep|long|complex)|stack overflow|at most")
 _UNKNOWN = re.compile(r"no such (table|column): (.*)", re.S)
 
 
@@ -186,7 +187,7 @@ class SQLiteEngine:
             return sqlite3.SQLITE_OK
         if action == sqlite3.SQLITE_READ:
             name = (first or "").lower()
-            if name not in _FORBIDDEN_TABLES and not name.startswith("pragma_"):
+            if not name.startswith("sqlite_") or name in _OWN_TABLES:
                 return sqlite3.SQLITE_OK
             self._denied = f"it reads {first}"
         elif action == sqlite3.SQLITE_FUNCTION:
@@ -197,7 +198,7 @@ class SQLiteEngine:
             # Full-text tables ask for these by themselves; a PRAGMA statement never gets here.
             return sqlite3.SQLITE_OK
         elif first == "sqlite_master":
-            # How SQLite sets up a table-valued function on its first use.
+            # How SQLite sets up a table-valued function, such as a pragma, on its first use.
             self._denied = "it reads from a function that is not allowed"
         else:
             self._denied = f"it {_WRITES.get(action, 'does more than read:')} {first}"
@@ -241,7 +242,7 @@ class SQLiteEngine:
     def _translated(self, error: Exception, query: Query) -> QueryError:
         text = str(error)
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
-        if code == sqlite3.SQLITE_AUTH or self._denied:
+        if code == sqlite3.SQLITE_AUTH or self._denied or text.startswith("unsafe use of"):
             return refused(self._denied or text)
         if code == sqlite3.SQLITE_INTERRUPT:
             return timed_out(query.timeout_s)
@@ -258,8 +259,6 @@ class SQLiteEngine:
         return failed(text)
 
     def _hint(self, text: str) -> str:
-        from sqlkiln.sql.database_sqlite_schema import hint
-
         found = _UNKNOWN.match(text)
         if not found:
             return ""
@@ -270,8 +269,6 @@ class SQLiteEngine:
 
     def _catalogue(self, views: bool = True) -> list[dict[str, Any]]:
         """Tables and columns, kept until the file is opened again."""
-        from sqlkiln.sql.database_sqlite_schema import catalogue
-
         if self._tables is None:
             self.connection.set_authorizer(None)
             try:
@@ -288,8 +285,6 @@ class SQLiteEngine:
         Raises:
             QueryFailed: if the catalogue itself cannot be read.
         """
-        from sqlkiln.sql.database_samples import fill, quoted
-
         self.refresh()
         self._tables = None
         try:
@@ -315,9 +310,8 @@ def _connect_virtual_tables(connection: sqlite3.Connection) -> None:
         "SELECT name FROM sqlite_master WHERE type = 'table' AND sql LIKE 'CREATE VIRTUAL TABLE%'"
     ).fetchall()
     for (name,) in [*virtual, ("json_each",), ("json_tree",)]:
-        quoted = name.replace('"', '""')
         try:
-            connection.execute(f'SELECT 1 FROM "{quoted}" LIMIT 0').fetchall()  # noqa: S608
+            connection.execute(f"SELECT 1 FROM {quoted(name)} LIMIT 0").fetchall()  # noqa: S608
         except sqlite3.Error:
             continue
 

@@ -63,18 +63,15 @@ def _failure(error: SqlkilnError, spent: bool) -> bytes:
 
 
 def _open(request: dict[str, Any]) -> "Engine":
-    path, memory_bytes = request["path"], request["memory_bytes"]
+    engine_class: type[Engine]
+    if request["kind"] == "sqlite":
+        from sqlkiln.sql.database_sqlite import SQLiteEngine as engine_class
+    else:
+        from sqlkiln.sql.database_duckdb import DuckDBEngine as engine_class
+    memory_bytes = request["memory_bytes"]
     _forbid_writing()
     _cap_memory(memory_bytes + _OPENING_BYTES)
-    engine: Engine
-    if request["kind"] == "sqlite":
-        from sqlkiln.sql.database_sqlite import SQLiteEngine
-
-        engine = SQLiteEngine(path, memory_bytes)
-    else:
-        from sqlkiln.sql.database_duckdb import DuckDBEngine
-
-        engine = DuckDBEngine(path, memory_bytes)
+    engine = engine_class(request["path"], memory_bytes)
     _cap_memory(memory_bytes)
     return engine
 
