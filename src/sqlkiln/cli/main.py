@@ -6,15 +6,13 @@ Exit codes: 0 done, 1 the result is a failure, 2 wrong usage, 3 the machine or t
 
 import os
 import sys
-from importlib import import_module
 from typing import Annotated
 
 import typer
 
 from sqlkiln import __version__
+from sqlkiln.cli import ask, doctor, evaluate, models, run, samples, schema
 from sqlkiln.core.errors import SqlkilnError
-
-COMMANDS = ("ask", "schema", "samples", "models", "doctor", "evaluate", "run")
 
 INTERRUPTED = 130
 
@@ -26,11 +24,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-for _command in COMMANDS:
-    try:
-        import_module(f"sqlkiln.cli.{_command}").register(app)
-    except ModuleNotFoundError:
-        continue
+for _commands in (ask, schema, samples, models, evaluate, run, doctor):
+    _commands.register(app)
 
 
 def _show_version(wanted: bool) -> None:
