@@ -99,6 +99,10 @@ class TestCommandLine:
         for command in ("ask", "schema", "models", "doctor", "predict", "evaluate", "run", "check"):
             assert f"\n  {command} " in done.stdout
 
+    def test_help_has_room_for_what_each_command_does(self, monkeypatch):
+        monkeypatch.setenv("COLUMNS", "80")
+        assert "..." not in sqlkiln_command("--help").stdout.split("Commands:")[1]
+
     def test_an_unknown_command_is_a_wrong_usage_with_a_suggestion(self):
         done = sqlkiln_command("aks")
         assert (done.returncode, done.stdout) == (2, "")

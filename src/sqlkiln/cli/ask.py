@@ -66,9 +66,9 @@ def ask(
         bool, typer.Option("--dry-run", help="Print the prompt; load and run nothing.")
     ] = False,
 ) -> None:
-    """Ask a database a question in plain English; nothing leaves this machine.
+    """Ask a database a question in plain English.
 
-    The model writes one read query, sqlkiln runs it read-only and shows the rows.
+    Nothing leaves this machine. The model writes one read query, sqlkiln runs it read-only and shows the rows.
     """
     if sum((sql_only, as_json, as_csv)) > 1:
         raise UsageError("--sql-only, --json and --csv exclude one another; choose one")

@@ -32,7 +32,10 @@ def doctor(
     ] = 1.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Show versions, folders and models; with --attack, attack a copy of a database."""
+    """Show versions, folders and models.
+
+    With --attack, attack a copy of a database.
+    """
     if attack is not None:
         _attack(attack, timeout, as_json)
         return

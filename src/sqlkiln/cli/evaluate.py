@@ -60,9 +60,9 @@ def predict(
     timeout: QueryTimeout = None,
     as_json: AsJson = False,
 ) -> None:
-    """Let a model answer the questions of a dataset, and keep its SQL in RUN.
+    """Let a model answer the questions of a dataset.
 
-    Killed or stopped, it goes on where it was when the same command is given again.
+    Its SQL is kept in RUN. Killed or stopped, it goes on where it was when the same command is given again.
     """
     from sqlkiln.evaluate.predict import STAGE, PredictConfig
 
@@ -114,9 +114,9 @@ def evaluate(
     workers: Annotated[int | None, typer.Option(help="Databases at work at a time.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Score predictions against the gold SQL: RUN, or a file made elsewhere.
+    """Score predictions against the gold SQL.
 
-    Writes verdicts.jsonl and scores.json.
+    They are in RUN, or in a file made elsewhere. Writes verdicts.jsonl and scores.json.
     """
     from sqlkiln.core.store import MANIFEST
     from sqlkiln.evaluate.score import SCORES, STAGE, EvaluateConfig

@@ -31,7 +31,10 @@ def schema(
         list[str] | None, typer.Option(metavar="NAME", help="Only this table; repeatable.")
     ] = None,
 ) -> None:
-    """Show the tables of a database: columns, types, keys, row counts and sample values."""
+    """Show the tables of a database.
+
+    With columns, types, keys, row counts and sample values.
+    """
     if as_mermaid and as_json:
         raise UsageError("--mermaid and --json exclude one another; choose one")
     from sqlkiln.core.plugins import open_database
