@@ -68,7 +68,8 @@ def ask(
 ) -> None:
     """Ask a database a question in plain English.
 
-    Nothing leaves this machine. The model writes one read query, sqlkiln runs it read-only and shows the rows.
+    Nothing leaves this machine. The model writes one read query, sqlkiln runs it read-only and
+    shows the rows.
     """
     if sum((sql_only, as_json, as_csv)) > 1:
         raise UsageError("--sql-only, --json and --csv exclude one another; choose one")

@@ -62,7 +62,8 @@ def predict(
 ) -> None:
     """Let a model answer the questions of a dataset.
 
-    Its SQL is kept in RUN. Killed or stopped, it goes on where it was when the same command is given again.
+    Its SQL is kept in RUN. Killed or stopped, it goes on where it was when the same command is
+    given again.
     """
     from sqlkiln.evaluate.predict import STAGE, PredictConfig
 
@@ -177,7 +178,22 @@ def _execute(
         typer.echo(
             f"stopped: what is done is kept in {out}; the same command goes on from there", err=True
         )
+        _exit_if_threads_are_left()
         raise typer.Exit(INTERRUPTED) from None
+
+
+def _exit_if_threads_are_left() -> None:
+    """End at once if a thread is still inside a model: Python would crash on its way out."""
+    import os
+    import sys
+    import threading
+
+    from sqlkiln.evaluate.pool import THREAD
+
+    if any(thread.name == THREAD for thread in threading.enumerate()):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(INTERRUPTED)
 
 
 def _report_left_out(databases: dict[str, Any], why: str) -> None:
