@@ -188,9 +188,7 @@ def _exit_if_threads_are_left() -> None:
     import sys
     import threading
 
-    from sqlkiln.evaluate.pool import THREAD
-
-    if any(thread.name == THREAD for thread in threading.enumerate()):
+    if threading.active_count() > 1:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(INTERRUPTED)

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from queue import Empty, SimpleQueue
 from threading import Event, Thread
 
-GRACE_S = 10.0
+GRACE_S = 3.0
 
 Job = Callable[[Event], None]
 """Called with an event that, once set, asks it to return as soon as it can."""
