@@ -1,0 +1,274 @@
+import csv
+import io
+import json
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from sqlkiln.cli.ask import parse_adapter
+from sqlkiln.core.errors import UsageError
+
+ANSWERS = {
+    "That failed": "SELECT name FROM customer WHERE city = 'Oslo'",
+    "names": "SELECT name, city FROM customer ORDER BY id",
+    "wrong then right": "SELECT nam FROM customer",
+    "wrong": "SELECT count(*) FROM client",
+    "spend": (
+        "SELECT c.name, sum(o.total) AS spent FROM customer c "
+        "JOIN orders o ON o.customer_id = c.id GROUP BY c.name ORDER BY spent DESC"
+    ),
+    "forever": (
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
+    ),
+    "prose": "I cannot say.",
+    "drop": "WITH x AS (SELECT 1) DELETE FROM customer",
+}
+
+
+@pytest.fixture
+def model(tmp_path):
+    path = tmp_path / "answers.json"
+    path.write_text(json.dumps(ANSWERS))
+    return f"scripted:{path}"
+
+
+def ask(*arguments, **options):
+    command = [sys.executable, "-m", "sqlkiln", "ask", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, **options)
+
+
+def test_prints_sql_rows_and_cost(shop, model):
+    done = ask(shop, "who spend most?", "--model", model)
+    assert done.returncode == 0
+    lines = done.stdout.splitlines()
+    assert lines[0] == ANSWERS["spend"]
+    assert any("Ann" in line and "15.5" in line for line in lines)
+    assert "2 rows" in lines[-1]
+    assert "tokens/s" in lines[-1]
+
+
+def test_json_is_one_object_with_the_promised_fields(shop, model):
+    done = ask(shop, "names", "--json", "--model", model)
+    assert done.returncode == 0
+    answer = json.loads(done.stdout)
+    assert {
+        "question", "sql", "columns", "rows", "error",
+        "model", "adapter", "strategy", "seconds", "tokens",
+    } <= answer.keys()  # fmt: skip
+    assert answer["columns"] == ["name", "city"]
+    assert answer["rows"] == [["Ann", "Oslo"], ["Bo", "Rome"], ["Cy", None]]
+    assert answer["error"] is None
+
+
+def test_csv_is_rows_only(shop, model):
+    done = ask(shop, "names", "--csv", "--model", model)
+    assert list(csv.reader(io.StringIO(done.stdout))) == [
+        ["name", "city"], ["Ann", "Oslo"], ["Bo", "Rome"], ["Cy", ""]
+    ]  # fmt: skip
+
+
+def test_sql_only_prints_the_sql_and_runs_nothing(shop, model):
+    done = ask(shop, "wrong", "--sql-only", "--model", model)
+    assert (done.returncode, done.stdout) == (0, ANSWERS["wrong"] + "\n")
+
+
+def test_explain_says_it_in_english(shop, model):
+    done = ask(shop, "who spend most?", "--explain", "--model", model)
+    assert "customer_id" in done.stdout
+    assert "sum of" in done.stdout.lower() or "total of" in done.stdout.lower()
+
+
+def test_dry_run_prints_the_prompt_and_loads_no_model(shop):
+    done = ask(shop, "how many?", "--dry-run", "--model", "/no/such/model.gguf")
+    assert done.returncode == 0
+    assert "Question: how many?" in done.stdout
+    assert "customer" in done.stdout
+
+
+def test_a_repair_shows_both_tries(shop, model):
+    done = ask(shop, "wrong then right", "--model", model)
+    assert done.returncode == 0
+    assert "no such column: nam" in done.stderr
+    assert "SELECT nam FROM customer" in done.stderr
+    assert "Ann" in done.stdout
+
+
+def test_a_repair_that_fails_ends_with_one(shop, tmp_path):
+    path = tmp_path / "bad.json"
+    path.write_text(json.dumps(["SELECT a FROM customer", "SELECT b FROM customer"]))
+    done = ask(shop, "q", "--json", "--model", f"scripted:{path}")
+    assert done.returncode == 1
+    answer = json.loads(done.stdout)
+    assert "no such column: b" in answer["error"]
+    assert [a["sql"] for a in answer["attempts"]] == [
+        "SELECT a FROM customer",
+        "SELECT b FROM customer",
+    ]
+
+
+def test_limit_cuts_the_rows_and_says_so(shop, model):
+    done = ask(shop, "names", "--limit", "2", "--model", model)
+    assert "the first 2 rows (more with --limit)" in done.stdout
+    assert "Cy" not in done.stdout
+
+
+def test_timeout_ends_a_runaway_query(shop, tmp_path):
+    path = tmp_path / "slow.json"
+    path.write_text(json.dumps({"": ANSWERS["forever"]}))
+    started = time.monotonic()
+    done = ask(shop, "forever", "--timeout", "0.3", "--model", f"scripted:{path}")
+    assert done.returncode == 1
+    assert "0.3 s" in done.stderr
+    assert time.monotonic() - started < 8
+
+
+def test_a_write_is_refused_and_changes_nothing(shop, tmp_path):
+    path = tmp_path / "write.json"
+    path.write_text(json.dumps({"": ANSWERS["drop"]}))
+    before = shop.read_bytes()
+    done = ask(shop, "drop", "--model", f"scripted:{path}")
+    assert done.returncode == 1
+    assert "no answer:" in done.stderr
+    assert shop.read_bytes() == before
+
+
+def test_no_sql_in_the_answer_is_said(shop, tmp_path):
+    path = tmp_path / "prose.json"
+    path.write_text(json.dumps({"": "I cannot say."}))
+    done = ask(shop, "prose", "--model", f"scripted:{path}")
+    assert done.returncode == 1
+    assert "no SQL in the model's answer" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["{shop}.nope", "q"], 2, "no such database"),
+        (["{text}", "q"], 2, "not a database"),
+        (["{empty}", "q"], 2, "empty"),
+        (["{shop}", ""], 2, "the question is empty"),
+        (["{shop}", "x" * 50_000], 2, "too long: 50,000 characters"),
+        (["{shop}", "q", "--model", "no-such-model"], 3, "no such model"),
+        (["{shop}", "q", "--model", "/no/such.gguf"], 3, "/no/such.gguf"),
+        (["{shop}", "q", "--json", "--csv"], 2, "exclude one another"),
+        (["{shop}", "q", "--limit", "0"], 2, "limit"),
+    ],
+)
+def test_bad_input_gets_one_clear_line_and_its_exit_code(shop, tmp_path, arguments, code, message):
+    text = tmp_path / "notes.txt"
+    text.write_text("dear diary\n")
+    empty = tmp_path / "empty.sqlite"
+    empty.touch()
+    filled = [a.format(shop=shop, text=text, empty=empty) for a in arguments]
+    done = ask(*filled)
+    assert done.returncode == code, done.stderr
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_without_a_terminal_questions_come_line_by_line(shop, model):
+    lines = (
+        "names\n\\sql\n\\explain\n\\schema customer\n\\model\n\\nonsense\nspend\n\\quit\nnames\n"
+    )
+    done = ask(shop, "--model", model, input=lines)
+    assert done.returncode == 0
+    assert done.stdout.count(ANSWERS["names"]) == 2
+    assert ANSWERS["spend"] in done.stdout
+    assert f"model: {model}" in done.stdout
+    assert "unknown command: \\nonsense" in done.stderr
+
+
+def test_the_prompt_goes_on_after_an_error(shop, model):
+    lines = "\\sql\nunheard of\n\\sql SELECT nothing\n\\sql SELECT 41 + 1\n\\model missing\nnames\n"
+    done = ask(shop, "--model", model, input=lines)
+    assert done.returncode == 0
+    assert "no query yet" in done.stderr
+    assert "no answer to" in done.stderr
+    assert "nothing" in done.stderr
+    assert "42" in done.stdout
+    assert "no such model" in done.stderr
+    assert "Ann" in done.stdout
+
+
+def read_until(fd, marker, timeout_s=20.0):
+    seen = b""
+    deadline = time.monotonic() + timeout_s
+    while marker not in seen and time.monotonic() < deadline:
+        if select.select([fd], [], [], 0.2)[0]:
+            try:
+                seen += os.read(fd, 65536)
+            except OSError:
+                break
+    return seen
+
+
+def test_a_terminal_gets_a_prompt_a_table_and_a_way_out(shop, model, tmp_path):
+    leader, follower = pty.openpty()
+    command = [sys.executable, "-m", "sqlkiln", "ask", str(shop), "--model", model]
+    environment = os.environ | {"TERM": "xterm", "HOME": str(tmp_path), "COLUMNS": "100"}
+    environment.pop("XDG_STATE_HOME", None)
+    shell = subprocess.Popen(
+        command,
+        stdin=follower,
+        stdout=follower,
+        stderr=follower,
+        env=environment,
+        start_new_session=True,
+    )
+    os.close(follower)
+    try:
+        assert b"shop> " in read_until(leader, b"shop> ")
+        os.write(leader, b"names\r")
+        assert b"3 rows" in read_until(leader, b"3 rows")
+        read_until(leader, b"shop> ")
+        os.write(leader, b"\\quit\r")
+        read_until(leader, b"no such text", timeout_s=1)
+        assert shell.wait(10) == 0
+    finally:
+        shell.kill()
+        shell.wait()
+        os.close(leader)
+    [history] = tmp_path.rglob("history")
+    assert "+names" in history.read_text()
+
+
+def test_ctrl_c_while_a_query_runs_ends_with_130(shop, tmp_path):
+    path = tmp_path / "slow.json"
+    path.write_text(json.dumps({"": ANSWERS["forever"]}))
+    command = [sys.executable, "-m", "sqlkiln", "ask", str(shop), "forever", "--timeout", "60",
+               "--model", f"scripted:{path}"]  # fmt: skip
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as running:
+        time.sleep(2.0)
+        started = time.monotonic()
+        os.killpg(running.pid, signal.SIGINT)
+        _, err = running.communicate(timeout=20)
+    assert running.returncode == 130
+    assert time.monotonic() - started < 5
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    ("text", "parsed"),
+    [
+        ("a.gguf", ("a.gguf", 1.0)),
+        ("a.gguf:0.5", ("a.gguf", 0.5)),
+        ("dir:x/a.gguf", ("dir:x/a.gguf", 1.0)),
+        ("name:-1", ("name", -1.0)),
+    ],
+)
+def test_reads_adapters_with_and_without_a_weight(text, parsed):
+    assert parse_adapter(text) == parsed
+
+
+def test_a_weight_without_an_adapter_is_refused():
+    with pytest.raises(UsageError, match=r"no adapter in"):
+        parse_adapter(":0.5")

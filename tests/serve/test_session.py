@@ -1,0 +1,159 @@
+import math
+
+import pytest
+
+import sqlkiln
+from sqlkiln.core.errors import BackendError, DatabaseUnreadable, ModelNotFound, UsageError
+from sqlkiln.core.plugins import Limits
+from sqlkiln.models.scripted import Scripted
+from sqlkiln.serve.session import Session, SessionOptions
+from sqlkiln.sql.database_build import create_sqlite
+
+COUNT = "SELECT city, count(*) AS n FROM customer GROUP BY city ORDER BY n DESC, city"
+
+
+def session(shop, answers, **options):
+    return Session(shop, SessionOptions(**options), lambda spec, _: Scripted(answers, model=spec))
+
+
+def test_answers_with_rows_and_what_they_cost(shop):
+    with session(shop, [COUNT], model="m") as asked:
+        answer = asked.ask("  customers\nper city? ")
+    assert answer.question == "customers per city?"
+    assert answer.sql == COUNT
+    assert answer.columns == ("city", "n")
+    assert answer.rows == ((None, 1), ("Oslo", 1), ("Rome", 1))
+    assert answer.error is None
+    assert (answer.model, answer.strategy, answer.adapter) == ("m", "repair", None)
+    assert answer.tokens.completion == len(COUNT.split())
+    assert answer.tokens.prompt > answer.tokens.completion
+    assert 0 < answer.timings.execute_s < answer.timings.total_s
+    assert not answer.truncated
+
+
+def test_a_failed_answer_keeps_both_tries_and_no_rows(shop):
+    with session(shop, ["SELECT a FROM customer", "SELECT b FROM customer"]) as asked:
+        answer = asked.ask("what?")
+    assert answer.rows == ()
+    assert "no such column: b" in answer.error
+    assert [a.sql[7] for a in answer.attempts] == ["a", "b"]
+    assert "no such column: a" in answer.attempts[0].error
+
+
+def test_sql_only_runs_nothing(shop):
+    with session(shop, ["SELECT count(*) FROM nowhere"]) as asked:
+        answer = asked.ask("how many?", execute=False)
+    assert answer.sql == "SELECT count(*) FROM nowhere"
+    assert answer.error is None
+    assert answer.strategy == "greedy"
+
+
+def test_greedy_is_executed_once(shop):
+    with session(shop, ["SELECT max(total) FROM orders"], strategy="greedy") as asked:
+        answer = asked.ask("dearest order?")
+    assert answer.rows == ((10.0,),)
+    assert len(answer.attempts) == 1
+
+
+def test_rows_past_the_limit_are_cut_and_said(shop):
+    limits = Limits(max_rows=2)
+    with session(shop, ["SELECT id FROM orders"], limits=limits) as asked:
+        answer = asked.ask("ids?")
+    assert len(answer.rows) == 2
+    assert answer.truncated
+
+
+def test_the_prompt_can_be_seen_without_a_model(shop):
+    def never(spec, options):
+        raise AssertionError("opened")
+
+    with Session(shop, None, never) as asked:
+        text = "\n".join(m.content for m in asked.prompt("how many?"))
+    assert "customer(id integer pk" in text or "CREATE TABLE customer" in text
+
+
+def test_the_adapter_is_named_in_the_answer(shop):
+    with session(shop, ["SELECT 1"], adapters=(("a.gguf", 1.0), ("b.gguf", 0.5))) as asked:
+        assert asked.ask("one?").adapter == "a.gguf+b.gguf:0.5"
+
+
+def test_a_model_that_cannot_be_opened_leaves_the_old_one(shop):
+    def choose(spec, options):
+        if spec == "bad":
+            raise ModelNotFound("no such model: bad")
+        return Scripted({"": "SELECT 1"}, model=spec)
+
+    with Session(shop, SessionOptions(model="good"), choose) as asked:
+        assert asked.ask("q").model == "good"
+        with pytest.raises(ModelNotFound, match="bad"):
+            asked.change_model("bad")
+        assert asked.ask("q").model == "good"
+        asked.change_model("better")
+        assert asked.ask("q").model == "better"
+
+
+@pytest.mark.parametrize(("question", "match"), [("", "empty"), ("x" * 50_000, "too long")])
+def test_a_useless_question_is_refused_before_the_model_is_loaded(shop, question, match):
+    def never(spec, options):
+        raise AssertionError("opened")
+
+    with Session(shop, None, never) as asked, pytest.raises(UsageError, match=match):
+        asked.ask(question)
+
+
+def test_a_database_without_tables_is_refused(tmp_path):
+    path = tmp_path / "none.sqlite"
+    create_sqlite(path, "CREATE TABLE t (a); DROP TABLE t;", {})
+    with pytest.raises(DatabaseUnreadable, match=r"no tables"):
+        Session(path).ask("anything?")
+
+
+def test_a_missing_database_is_refused(tmp_path):
+    with pytest.raises(DatabaseUnreadable, match="no such database"):
+        sqlkiln.open(tmp_path / "nope.sqlite")
+
+
+def test_an_exception_while_streaming_ends_the_answer(shop):
+    class Enough(Exception):
+        pass
+
+    def stop(_):
+        raise Enough
+
+    with session(shop, {"": "SELECT 1"}) as asked:
+        with pytest.raises(Enough):
+            asked.ask("q", watch=sqlkiln.serve.session.plugins.Watch(on_text=stop))
+        assert asked.ask("q").rows == ((1,),)
+
+
+def test_names_with_spaces_quotes_and_reserved_words_can_be_asked_about(tmp_path):
+    path = tmp_path / "odd.sqlite"
+    ddl = 'CREATE TABLE "order items" ("select" TEXT, "a ""b""" INT, "größe" REAL);'
+    create_sqlite(path, ddl, {"order items": [("x", 1, 2.5)]})
+    with session(path, ['SELECT "größe", "a ""b""" FROM "order items"']) as asked:
+        prompt = asked.prompt("q")[1].content
+        answer = asked.ask("q")
+    assert '"order items"' in prompt
+    assert '"a ""b"""' in prompt
+    assert answer.columns == ("größe", 'a "b"')
+    assert answer.rows == ((2.5, 1),)
+
+
+def test_a_table_of_three_hundred_columns_can_be_asked_about(tmp_path):
+    path = tmp_path / "wide.sqlite"
+    names = ", ".join(f"c{i} REAL" for i in range(300))
+    create_sqlite(path, f"CREATE TABLE wide ({names});", {"wide": [tuple(range(300))]})
+    with session(path, ["SELECT c299 FROM wide"]) as asked:
+        assert asked.ask("last?").rows == ((299.0,),)
+
+
+def test_infinity_survives(tmp_path):
+    path = tmp_path / "inf.sqlite"
+    create_sqlite(path, "CREATE TABLE t (a REAL);", {"t": [(math.inf,)]})
+    with session(path, ["SELECT a, -a FROM t"]) as asked:
+        assert asked.ask("q").rows == ((math.inf, -math.inf),)
+
+
+def test_a_script_that_ends_is_a_backend_error(shop):
+    with session(shop, []) as asked, pytest.raises(BackendError, match="no answer"):
+        asked.ask("q")
