@@ -367,6 +367,16 @@ class TestProcess:
                 opened.execute("SELECT 1")
         assert len(list(folder.iterdir())) == before
 
+    def test_does_not_make_this_process_lose_its_own_locks(self, pets):
+        path = pets.rename(pets.with_suffix(".db"))
+        begin = "import sqlite3, sys; sqlite3.connect(sys.argv[1], 0).execute('BEGIN IMMEDIATE')"
+        with closing(sqlite3.connect(path, isolation_level=None)) as writer:
+            writer.execute("BEGIN IMMEDIATE")
+            with open_database(path) as opened:
+                opened.schema()
+            other = subprocess.run([sys.executable, "-c", begin, path], capture_output=True)
+        assert b"database is locked" in other.stderr
+
     def test_notices_that_its_file_is_gone(self, pets):
         with SQLiteDatabase.open(pets, Limits()) as opened:
             pets.unlink()

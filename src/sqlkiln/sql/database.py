@@ -6,6 +6,8 @@ and caps on rows, bytes and memory, on a file that is open for reading only; see
 """
 
 import os
+import subprocess
+import sys
 import time
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -16,14 +18,12 @@ from sqlkiln.core.plugins import Limits, QueryResult
 from sqlkiln.core.records import DatabaseSchema
 from sqlkiln.sql.database_files import data_files, reader
 from sqlkiln.sql.database_process import QueryProcess
-from sqlkiln.sql.database_query import exceeded, syntax_error
+from sqlkiln.sql.database_query import SQLITE_MAGIC, exceeded, is_duckdb, syntax_error
 
 MAX_SQL_BYTES = 1_000_000
 """Longer statements are not even looked at."""
 
-_SQLITE_MAGIC = b"SQLite format 3\0"
-_DUCKDB_MAGIC = b"DUCK"
-_SQLITE_SUFFIXES = (".sqlite", ".sqlite3", ".db", ".db3", ".s3db")
+_SQLITE_SUFFIXES = (".sqlite", ".sqlite3", ".db3", ".s3db")
 _DUCKDB_SUFFIXES = (".duckdb", ".ddb")
 _SCHEMA_S = 5.0
 _SCHEMA_DETAILS_S = 1.5
@@ -43,20 +43,19 @@ class SQLiteDatabase:
 
     @classmethod
     def accepts(cls, path: Path) -> bool:
-        """By its first bytes, or else by its suffix, so that `open` can say what is wrong."""
+        """By its suffix, or else by its first bytes; `open` says what is wrong with the rest."""
+        suffix = path.suffix.lower()
+        if not path.is_file() or suffix in _DUCKDB_SUFFIXES or reader(path.name):
+            return False
+        if suffix in _SQLITE_SUFFIXES:
+            return True
         head = _head(path)
-        suffixed = path.suffix.lower() in _SQLITE_SUFFIXES and path.is_file()
-        return head.startswith(_SQLITE_MAGIC) or (suffixed and not _is_duckdb(head))
+        return head.startswith(SQLITE_MAGIC) or (suffix == ".db" and not is_duckdb(head))
 
     @classmethod
     def open(cls, path: Path, limits: Limits) -> Self:
         """Open for reading only; raises `DatabaseUnreadable`."""
         _check_readable(path)
-        if not _head(path).startswith(_SQLITE_MAGIC):
-            raise DatabaseUnreadable(
-                f"not a database: {path} does not begin like a SQLite or DuckDB file; "
-                "check that it is one, and that it is neither encrypted nor compressed"
-            )
         database = cls(path, limits)
         database._process.start(limits.memory_bytes)
         return database
@@ -103,11 +102,11 @@ class DuckDBDatabase:
 
     @classmethod
     def accepts(cls, path: Path) -> bool:
-        """By its first bytes or its suffix; any folder, so that `open` can say what it lacks."""
-        if path.is_dir():
-            return True
+        """By its suffix, or else by its first bytes; any folder, so that `open` can say more."""
+        if not path.is_file():
+            return path.is_dir()
         named = reader(path.name) is not None or path.suffix.lower() in _DUCKDB_SUFFIXES
-        return path.is_file() and (named or _is_duckdb(_head(path)))
+        return named or is_duckdb(_head(path))
 
     @classmethod
     def open(cls, path: Path, limits: Limits) -> Self:
@@ -115,10 +114,6 @@ class DuckDBDatabase:
         _check_readable(path)
         if path.is_dir():
             _check_folder(path)
-        elif reader(path.name) is None and not _is_duckdb(_head(path)):
-            raise DatabaseUnreadable(
-                f"not a database: {path} does not begin like a DuckDB file; check that it is one"
-            )
         database = cls(path, limits)
         database._process.start(limits.memory_bytes)
         return database
@@ -159,17 +154,14 @@ def engine_versions() -> dict[str, str]:
 
 
 def _head(path: Path) -> bytes:
-    try:
-        if path.is_file():
-            with path.open("rb") as file:
-                return file.read(16)
-    except OSError:
-        pass
-    return b""
+    """The first bytes of a file, read by another process.
 
-
-def _is_duckdb(head: bytes) -> bool:
-    return head[8:12] == _DUCKDB_MAGIC
+    POSIX drops all locks that a process holds on a file when it closes it, even those of another
+    connection: opened here, the database of the program around us would lose its locks.
+    """
+    code = "import sys; sys.stdout.buffer.write(open(sys.argv[1], 'rb').read(16))"
+    command = [sys.executable, "-I", "-S", "-c", code, str(path)]
+    return subprocess.run(command, capture_output=True, check=False).stdout  # noqa: S603
 
 
 def _check_readable(path: Path) -> None:
@@ -190,8 +182,8 @@ def _check_readable(path: Path) -> None:
 def _check_folder(path: Path) -> None:
     if data_files(str(path)):
         return
-    inside = [p.name for p in sorted(path.iterdir()) if _head(p).startswith(_SQLITE_MAGIC)]
-    inside += [p.name for p in sorted(path.iterdir()) if _is_duckdb(_head(p))]
+    suffixes = (*_SQLITE_SUFFIXES, *_DUCKDB_SUFFIXES, ".db")
+    inside = sorted(p.name for p in path.iterdir() if p.suffix.lower() in suffixes)
     advice = f"give the path of {inside[0]} in it" if inside else "give a database file"
     raise DatabaseUnreadable(
         f"nothing to read: the folder {path} holds no CSV, TSV, Parquet or JSON file with data "

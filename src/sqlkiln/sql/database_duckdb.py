@@ -22,6 +22,8 @@ from sqlkiln.sql.database_query import (
     Query,
     exceeded,
     failed,
+    is_duckdb,
+    not_a_database,
     refused,
     result_json,
     syntax_error,
@@ -55,6 +57,9 @@ _FORBIDDEN_FUNCTIONS = frozenset(
     "current_query stats vector_type json_serialize_plan json_serialize_sql json_deserialize_sql "
     "inet_client_addr inet_client_port inet_server_addr inet_server_port".split()
 )
+_PARSE = "SELECT system.main.json_serialize_sql(?)"
+"""By its full name, since a hostile file may hold a macro of the same bare name."""
+
 _PLAIN = re.compile(
     r"(BOOLEAN|U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|FLOAT|DOUBLE|DECIMAL\(.*\)|VARCHAR|BLOB"
     r"|BIT|UUID|DATE|TIME|TIMESTAMP(_S|_MS)?|ENUM\(.*\)|JSON|BIGNUM|NULL|\"NULL\")",
@@ -86,16 +91,17 @@ class DuckDBEngine:
                 self.connection = duckdb.connect(":memory:", config=settings)
                 load(self.connection, path, memory_bytes // 8)
             else:
+                _check_head(path)
                 settings["enable_external_access"] = "false"
                 self.connection = duckdb.connect(path, read_only=True, config=settings)
             self._close_in()
-        except duckdb.Error as error:
+        except (duckdb.Error, OSError) as error:
             raise _unreadable(path, error) from error
 
     def _close_in(self) -> None:
         schemas = self.connection.execute(
-            "SELECT DISTINCT schema_name FROM duckdb_tables() WHERE NOT internal "
-            "UNION SELECT schema_name FROM duckdb_views() WHERE NOT internal "
+            "SELECT DISTINCT schema_name FROM system.main.duckdb_tables() WHERE NOT internal "
+            "UNION SELECT schema_name FROM system.main.duckdb_views() WHERE NOT internal "
             "ORDER BY schema_name <> 'main', schema_name"
         ).fetchall()
         if not schemas:
@@ -122,10 +128,7 @@ class DuckDBEngine:
             names = [column[0] for column in self.connection.description]
             casts = self._casts()
             if casts:
-                text = statement.query.strip().rstrip(";")
-                # Parsed and checked again, like what came in.
-                text = f"SELECT {casts} FROM (\n{text}\n)"  # noqa: S608
-                self.connection.execute(self._single_read(text))
+                self.connection.execute(self._wrapped(casts, statement.query))
             return result_json(self.connection.fetchmany, names, query)
         except (duckdb.Error, RecursionError, OverflowError, UnicodeError) as error:
             raise self._translated(error, query) from error
@@ -147,12 +150,23 @@ class DuckDBEngine:
             raise refused("it is more than one statement")
         if statements[0].type != duckdb.StatementType.SELECT:
             raise refused(f"it is of type {statements[0].type.name}")
-        row = self.connection.execute("SELECT json_serialize_sql(?)", [sql]).fetchone()
+        row = self.connection.execute(_PARSE, [sql]).fetchone()
         tree: dict[str, Any] = json.loads(row[0]) if row else {"error": True}
         if tree["error"]:
             raise refused(f"it cannot be checked ({tree.get('error_message')})")
         _check_tree(tree["statements"])
         return statements[0]
+
+    def _wrapped(self, casts: str, sql: str) -> Any:
+        """`SELECT casts FROM (sql)`, parsed and checked again, like what came in."""
+        while True:
+            try:
+                return self._single_read(f"SELECT {casts} FROM (\n{sql}\n)")  # noqa: S608
+            except duckdb.ParserException:
+                # Only a semicolon can be in the way, with perhaps a comment behind it.
+                sql, semicolon, _ = sql.rpartition(";")
+                if not semicolon:
+                    raise
 
     def _casts(self) -> str:
         """What to select instead when a column has no plain type; '' when all have."""
@@ -216,6 +230,12 @@ class DuckDBEngine:
             return None
         finally:
             timer.cancel()
+
+
+def _check_head(path: str) -> None:
+    with open(path, "rb") as file:
+        if not is_duckdb(file.read(16)):
+            raise not_a_database(path)
 
 
 def _check_tree(statements: list[Any]) -> None:

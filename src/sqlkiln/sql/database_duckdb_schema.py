@@ -1,6 +1,7 @@
 """What a DuckDB holds: its tables and views, their columns and keys.
 
-Runs in the child process, with statements of our own only.
+Runs in the child process, with statements of our own only. Functions go by their full names, since
+a hostile file may hold macros of the same bare names.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -12,17 +13,17 @@ if TYPE_CHECKING:
 
 _TABLES = """
     SELECT schema_name, table_name, 'table' AS kind, table_oid AS oid
-    FROM duckdb_tables() WHERE NOT internal
+    FROM system.main.duckdb_tables() WHERE NOT internal
     UNION ALL
-    SELECT schema_name, view_name, 'view', view_oid FROM duckdb_views() WHERE NOT internal
+    SELECT schema_name, view_name, 'view', view_oid FROM system.main.duckdb_views() WHERE NOT internal
     ORDER BY schema_name <> 'main', schema_name, kind, oid"""
 _COLUMNS = """
     SELECT schema_name, table_name, column_name, data_type, is_nullable
-    FROM duckdb_columns() WHERE NOT internal ORDER BY table_oid, column_index"""
+    FROM system.main.duckdb_columns() WHERE NOT internal ORDER BY table_oid, column_index"""
 _CONSTRAINTS = """
     SELECT schema_name, table_name, constraint_type, constraint_column_names,
            referenced_table, referenced_column_names
-    FROM duckdb_constraints() WHERE constraint_type IN ('PRIMARY KEY', 'FOREIGN KEY')
+    FROM system.main.duckdb_constraints() WHERE constraint_type IN ('PRIMARY KEY', 'FOREIGN KEY')
     ORDER BY table_oid, constraint_index"""
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from sqlkiln.core.errors import (
+    DatabaseUnreadable,
     QueryError,
     QueryFailed,
     QueryTimeout,
@@ -18,7 +19,13 @@ from sqlkiln.core.errors import (
 )
 from sqlkiln.sql.database_wire import encode
 
+SQLITE_MAGIC = b"SQLite format 3\0"
 _BATCH_ROWS = 256
+
+
+def is_duckdb(head: bytes) -> bool:
+    """Whether a file that begins with `head` is of DuckDB's own format."""
+    return head[8:12] == b"DUCK"
 
 
 class Query(NamedTuple):
@@ -93,3 +100,11 @@ def unknown_name(found: str) -> UnknownName:
 def failed(found: str) -> QueryError:
     """The error for all else that an engine reports."""
     return QueryFailed(f"query failed: {found}")
+
+
+def not_a_database(path: str) -> DatabaseUnreadable:
+    """The error for a file that begins like neither format."""
+    return DatabaseUnreadable(
+        f"not a database: {path} does not begin like a SQLite or DuckDB file; "
+        "check that it is one, and that it is neither encrypted nor compressed"
+    )

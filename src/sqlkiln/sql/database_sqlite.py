@@ -13,9 +13,11 @@ from typing import Any
 
 from sqlkiln.core.errors import DatabaseUnreadable, QueryError
 from sqlkiln.sql.database_query import (
+    SQLITE_MAGIC,
     Query,
     exceeded,
     failed,
+    not_a_database,
     refused,
     result_json,
     syntax_error,
@@ -137,6 +139,8 @@ class SQLiteEngine:
     def _connect(self) -> sqlite3.Connection:
         with open(self.path, "rb") as file:
             header = file.read(20)
+        if not header.startswith(SQLITE_MAGIC):
+            raise not_a_database(self.path)
         options, unlocked = "mode=ro", False
         if 2 in header[18:20]:
             live = _size(self.path + "-wal") > 0
