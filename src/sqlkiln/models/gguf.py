@@ -17,6 +17,7 @@ _DEFAULT_ALIGNMENT = 32
 _MAX_DEPTH = 4
 
 _STRING, _ARRAY = 8, 9
+_UNSIGNED = (4, 10)
 _SCALAR_BYTES = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
 
 _BLOCKS: dict[int, tuple[int, int]] = {
@@ -66,6 +67,16 @@ def check_gguf(path: Path) -> None:
         )
 
 
+def read_numbers(path: Path) -> dict[str, int]:
+    """The whole numbers that a file which `check_gguf` passes says of its model.
+
+    Keys lack the architecture: `block_count`, `context_length`, `attention.head_count_kv`. Nothing
+    behind the vocabulary is read.
+    """
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        return _Header(data).numbers()
+
+
 class _BadHeader(ValueError):
     """A value in the header that cannot be."""
 
@@ -85,6 +96,21 @@ class _Header:
         ends = [self._tensor_end() for _ in range(self._plausible(tensors))]
         start = -(-self.at // alignment) * alignment
         return start + max(ends) if ends else self.at
+
+    def numbers(self) -> dict[str, int]:
+        """The unsigned numbers among the metadata, as far as the vocabulary."""
+        found: dict[str, int] = {}
+        self._forward(4 + 8)
+        for _ in range(self._plausible(self._unsigned(8))):
+            key, kind = self._string(), self._unsigned(4)
+            if key.startswith(b"tokenizer."):
+                break
+            if kind in _UNSIGNED:
+                name = key.partition(b".")[2].decode(errors="replace")
+                found[name] = self._unsigned(_SCALAR_BYTES[kind])
+            else:
+                self._skip(kind)
+        return found
 
     def _alignment(self, pairs: int) -> int:
         alignment = _DEFAULT_ALIGNMENT

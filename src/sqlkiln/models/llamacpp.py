@@ -1,0 +1,268 @@
+"""llama.cpp inside this process: any GGUF model, on the processor, with nothing to install.
+
+What was read is kept: a prompt that begins like an earlier one, as all questions about one database
+do, is computed only from where the two part. Prompts that had to leave their slot are kept in
+memory, up to `PROMPT_CACHE_MIB`, so that several databases can take turns.
+
+It makes no connections. llama.cpp's own web server cannot be left out of it: that listens on a free
+port of 127.0.0.1 and demands a key that nobody is told.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing, suppress
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Event, Thread
+from typing import Any, Self
+
+from sqlkiln.core.errors import BackendError, BackendTimeout, MissingDependency, ModelNotFound
+from sqlkiln.core.plugins import BackendOptions, Completion, Request
+from sqlkiln.models import native_stderr
+from sqlkiln.models.catalog import MODELS, resolve
+from sqlkiln.models.chat_completions import Reply, request_body
+from sqlkiln.models.gguf import check_gguf, read_numbers
+from sqlkiln.models.machine import core_count, free_memory_bytes
+
+PROMPT_CACHE_MIB = 512
+BATCH_TOKENS = 256
+"""Prompt tokens computed at a time, and so how long a cancelled request keeps the processor."""
+
+_SILENT, _ERRORS_ONLY = -1, 1
+_KV_BYTES = 2
+"""Of one value in the cache of keys and values (float16)."""
+
+
+class LlamaCpp:
+    """A GGUF model in memory, for `slots` threads at a time; further ones wait their turn."""
+
+    def __init__(
+        self, server: Any, model: str, options: BackendOptions, adapters: Sequence[Path]
+    ) -> None:
+        self.model = model
+        self.slots = options.slots
+        self._server = server
+        self._adapters = adapters
+        self._weights = options.adapters
+        self._timeout_s = options.timeout_s
+        self._sound_grammars = {""}
+
+    @classmethod
+    def accepts(cls, spec: str) -> bool:
+        """Whether `spec` is a name of the catalogue, ends in .gguf, or is a file."""
+        is_local = "://" not in spec
+        return spec in MODELS or (is_local and (spec.endswith(".gguf") or os.path.isfile(spec)))
+
+    @classmethod
+    def open(cls, spec: str, options: BackendOptions) -> Self:
+        """Load the model and its adapters; a model of the catalogue is fetched if need be.
+
+        Raises:
+            ModelNotFound: if a file is not there.
+            ModelCorrupt: if a file is damaged, or no GGUF.
+            MissingDependency: if llama.cpp does not run on this system.
+            BackendError: if memory is short, or llama.cpp cannot load the model.
+        """
+        path = resolve(spec, options.progress)
+        adapters = [_adapter_path(name) for name, _ in options.adapters]
+        server = _load(path, adapters, options)
+        return cls(server, spec if spec in MODELS else path.stem, options, adapters)
+
+    def generate(
+        self, request: Request, on_text: Callable[[str], None] | None = None
+    ) -> Completion:
+        """Answer `request`.
+
+        `request.adapters` are the weights of this answer; adapters that they leave out are off.
+        Without any, the weights given at opening count. After a cancellation the model may be
+        busy for another `BATCH_TOKENS`.
+
+        Raises:
+            ContextOverflow: if the prompt does not fit into the context.
+            BackendTimeout: if nothing comes for `timeout_s`, be it progress or text.
+            BackendError: if the request is wrong, or the backend closed.
+        """
+        if self._server is None:
+            raise BackendError(f"the model is closed: {self.model}; open it again")
+        body = request_body(request, stream=True) | {
+            "samplers": ["temperature", "top_p"],
+            "return_progress": True,
+            "lora": self._lora(request.adapters),
+        }
+        if request.grammar:
+            body["grammar"] = request.grammar
+        reply = Reply()
+        with closing(_chunks(self._server, body, self._timeout_s)) as chunks:
+            known = request.grammar in self._sound_grammars
+            for chunk in chunks if known else _naming_grammar_errors(chunks):
+                text = reply.add(chunk)
+                if text and on_text is not None:
+                    on_text(text)
+        if not reply.finish:
+            raise BackendError(f"the answer broke off: {self.model} was stopped; ask again")
+        self._sound_grammars.add(request.grammar)
+        return reply.completion()
+
+    def close(self) -> None:
+        """Free the model, once the answers under way are done; calling it twice is fine."""
+        self._server = None
+
+    def _lora(self, weights: Sequence[tuple[str, float]]) -> list[dict[str, float]]:
+        scales = dict.fromkeys(range(len(self._adapters)), 0.0)
+        for name, weight in weights or self._weights:
+            path = _absolute(name)
+            if path not in self._adapters:
+                loaded = ", ".join(map(str, self._adapters)) or "none"
+                raise BackendError(
+                    f"adapter not loaded: {name}; loaded with {self.model}: {loaded}; adapters "
+                    "must be named when the model is opened"
+                )
+            scales[self._adapters.index(path)] = weight
+        return [{"id": number, "scale": scale} for number, scale in scales.items()]
+
+
+# --------------------------------------------------------------------------- loading
+
+
+def _load(path: Path, adapters: Sequence[Path], options: BackendOptions) -> Any:
+    native = _native()
+    numbers = read_numbers(path)
+    context = min(options.context_tokens, numbers.get("context_length", options.context_tokens))
+    _require_memory(path, context * options.slots * _kv_bytes_per_token(numbers))
+    params = native.CommonParams()
+    params.model.path = str(path)
+    params.lora_adapters = [native.CommonAdapterLoraInfo(str(adapter), 0.0) for adapter in adapters]
+    params.n_parallel = options.slots
+    params.n_ctx = context * options.slots
+    params.n_batch = params.n_ubatch = BATCH_TOKENS
+    params.cache_ram_mib = PROMPT_CACHE_MIB
+    params.cpuparams.n_threads = options.threads or core_count()
+    params.fit_params = params.warmup = False
+    params.reasoning_format = native.common_reasoning_format.COMMON_REASONING_FORMAT_NONE
+    params.force_pure_content_parser = True
+    params.verbosity = _SILENT
+    params.offline = True
+    params.ui = params.endpoint_slots = False
+    params.n_threads_http = 1
+    params.hostnames, params.port = ["127.0.0.1"], 0
+    params.api_keys = [secrets.token_urlsafe(32)]
+    with suppress(RuntimeError):
+        return native.Server(params)
+    params.verbosity = _ERRORS_ONLY
+    with native_stderr.captured() as lines, suppress(RuntimeError):
+        return native.Server(params)
+    loaded = " with ".join(map(str, [path, *adapters]))
+    raise BackendError(
+        f"llama.cpp cannot load {loaded}: {_reason(lines)}; use another model or adapter, less "
+        "context or fewer slots"
+    )
+
+
+def _native() -> Any:
+    """The module xllamacpp."""
+    # Threads of OpenMP that spin while they wait make generation ten times slower when anything
+    # else wants the processor. OpenMP reads this when it is loaded, and never again.
+    unset = "OMP_WAIT_POLICY" not in os.environ
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    try:
+        import xllamacpp
+    except ImportError as error:
+        raise MissingDependency(
+            f"llama.cpp cannot start: {error}; install the package xllamacpp, and on Debian or "
+            "Ubuntu the system package libgomp1"
+        ) from error
+    finally:
+        if unset:
+            del os.environ["OMP_WAIT_POLICY"]
+    return xllamacpp
+
+
+def _adapter_path(name: str) -> Path:
+    path = _absolute(name)
+    if not path.is_file():
+        raise ModelNotFound(f"no such adapter: {name}; give the path of a GGUF adapter")
+    check_gguf(path)
+    return path
+
+
+def _absolute(name: str) -> Path:
+    return Path(name).expanduser().absolute()
+
+
+def _kv_bytes_per_token(numbers: dict[str, int]) -> int:
+    heads = numbers.get("attention.head_count", 0)
+    width = numbers.get("embedding_length", 0) // heads if heads else 0
+    keys = numbers.get("attention.key_length", width)
+    values = numbers.get("attention.value_length", width)
+    kv_heads = numbers.get("attention.head_count_kv", heads)
+    return numbers.get("block_count", 0) * kv_heads * (keys + values) * _KV_BYTES
+
+
+def _require_memory(path: Path, context_bytes: int) -> None:
+    free, needed = free_memory_bytes(), path.stat().st_size + context_bytes
+    if free is not None and needed > free:
+        raise BackendError(
+            f"not enough memory for {path.name}: it takes about {needed / 2**30:.1f} GiB with its "
+            f"context, {free / 2**30:.1f} GiB are free; close programs, use a smaller model, less "
+            "context or fewer slots"
+        )
+
+
+def _reason(lines: Sequence[str]) -> str:
+    """The first error that llama.cpp logged, without time and place."""
+    errors = (line.partition(" E ")[2].partition(": ")[2] for line in lines)
+    return next(filter(None, errors), "it does not say why")
+
+
+# --------------------------------------------------------------------------- asking
+
+
+def _chunks(server: Any, body: dict[str, Any], timeout_s: float) -> Generator[dict[str, Any]]:
+    """Ask on a thread of its own, so that Ctrl-C need not wait for the next token.
+
+    Closed early, it makes llama.cpp give up at its next chunk.
+    """
+    arrived: SimpleQueue[dict[str, Any] | Exception | None] = SimpleQueue()
+    unwanted = Event()
+
+    def receive(chunk: dict[str, Any]) -> bool:
+        arrived.put(chunk)
+        return unwanted.is_set()
+
+    def work() -> None:
+        try:
+            server.handle_chat_completions(body, receive)
+            arrived.put(None)
+        except Exception as error:
+            arrived.put(error)
+
+    try:
+        Thread(target=work, name="llama.cpp request").start()
+        while (chunk := arrived.get(timeout=timeout_s)) is not None:
+            if isinstance(chunk, Exception):
+                raise BackendError(f"llama.cpp refused: {chunk}; change the request") from chunk
+            yield chunk
+    except Empty:
+        raise BackendTimeout(
+            f"no answer: nothing came from the model for {timeout_s:g} s; use a smaller model, or "
+            "allow more time"
+        ) from None
+    finally:
+        unwanted.set()
+
+
+def _naming_grammar_errors(chunks: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Pass on `chunks`; what llama.cpp writes to stderr of a wrong grammar goes into the error."""
+    with native_stderr.captured() as lines:
+        first = next(chunks, {})
+    noise = " ".join(" ".join(lines).split())
+    if "grammar" in str(first.get("error")):
+        raise BackendError(f"not a GBNF grammar: {noise[:300]}; correct the grammar")
+    if lines:
+        sys.stderr.write("\n".join([*lines, ""]))
+    yield first
+    yield from chunks
