@@ -1,9 +1,11 @@
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 
 import pytest
 
@@ -151,3 +153,40 @@ print(sorted({"torch", "xllamacpp", "duckdb", "rich", "prompt_toolkit"} & sys.mo
             [sys.executable, "-c", script], cwd=folder, capture_output=True, text=True, check=True
         )
         assert done.stdout.endswith("[]\n")
+
+
+COMPARE = """\
+[[predict]]
+dataset = "jsonl"
+questions = "pets.jsonl"
+model = "scripted:right.json"
+
+[[predict]]
+dataset = "jsonl"
+questions = "pets.jsonl"
+model = "scripted:wrong.json"
+
+[evaluate]
+metrics = ["execution"]
+"""
+
+
+def test_two_models_are_predicted_with_and_scored_side_by_side(tmp_path):
+    with closing(sqlite3.connect(tmp_path / "pets.db")) as pets:
+        pets.executescript("CREATE TABLE pet (name TEXT); INSERT INTO pet VALUES ('Rex'), ('Tom')")
+    question = {
+        "question": "How many pets?",
+        "db_id": "pets",
+        "gold_sql": "SELECT count(*) FROM pet",
+    }
+    (tmp_path / "pets.jsonl").write_text(json.dumps(question))
+    (tmp_path / "right.json").write_text('{"How many": "SELECT count(name) FROM pet"}')
+    (tmp_path / "wrong.json").write_text('{"How many": "SELECT 3"}')
+    (tmp_path / "pets.toml").write_text(COMPARE)
+
+    done = command(tmp_path, "run", "pets.toml", "--json")
+    assert done.returncode == 0, done.stderr
+    runs = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [run["stage"] for run in runs] == ["predict", "predict", "evaluate", "evaluate"]
+    assert [run["counts"]["execution"] for run in runs[2:]] == [1.0, 0.0]
+    assert (tmp_path / runs[2]["folder"] / "verdicts.jsonl").exists()
