@@ -6,6 +6,7 @@ import pytest
 
 from sqlkiln.core.errors import (
     DatabaseUnreadable,
+    MissingDependency,
     QueryFailed,
     QueryTimeout,
     ResourceExceeded,
@@ -271,6 +272,11 @@ class TestHostileFiles:
 
 
 class TestUnreadable:
+    def test_without_duckdb(self, pets, monkeypatch):
+        monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+        with pytest.raises(MissingDependency, match=r"duckdb is not installed: .*pip install"):
+            open_database(pets)
+
     def test_a_database_without_tables(self, tmp_path):
         path = write(tmp_path / "void.duckdb", "SELECT 1")
         with pytest.raises(

@@ -216,6 +216,10 @@ class TestHostileFiles:
             with pytest.raises((StatementRefused, UnknownName), match=r"unsafe use|no such func"):
                 opened.execute("SELECT * FROM v")
 
+    def test_a_table_in_the_way_of_the_catalogue(self, schema_of):
+        with pytest.raises(DatabaseUnreadable, match=r"cannot read the schema: .*not a function"):
+            schema_of("CREATE TABLE pragma_table_xinfo (a);")
+
     def test_a_schema_that_is_garbage(self, tmp_path):
         path = tmp_path / "garbage.db"
         with closing(sqlite3.connect(path)) as connection, connection:

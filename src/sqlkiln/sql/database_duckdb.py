@@ -16,7 +16,7 @@ from typing import Any
 import duckdb
 
 from sqlkiln.core.errors import DatabaseUnreadable, QueryError
-from sqlkiln.sql.database_duckdb_schema import catalogue, text_of
+from sqlkiln.sql.database_duckdb_schema import PLAIN, catalogue, short
 from sqlkiln.sql.database_files import load, reader
 from sqlkiln.sql.database_query import (
     Query,
@@ -30,7 +30,7 @@ from sqlkiln.sql.database_query import (
     timed_out,
     unknown_name,
 )
-from sqlkiln.sql.database_samples import fill, quoted
+from sqlkiln.sql.database_samples import count_at_once, fill, quoted
 from sqlkiln.sql.database_wire import encode
 
 _SETTINGS = {
@@ -59,13 +59,6 @@ _FORBIDDEN_FUNCTIONS = frozenset(
 )
 _PARSE = "SELECT system.main.json_serialize_sql(?)"
 """By its full name, since a hostile file may hold a macro of the same bare name."""
-
-_PLAIN = re.compile(
-    r"(BOOLEAN|U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|FLOAT|DOUBLE|DECIMAL\(.*\)|VARCHAR|BLOB"
-    r"|BIT|UUID|DATE|TIME|TIMESTAMP(_S|_MS)?|ENUM\(.*\)|JSON|BIGNUM|NULL|\"NULL\")",
-    re.S,
-)
-"""Result types that Python holds without loss; others are asked for as text."""
 
 _UNKNOWN = re.compile(r"does not exist|not found|does not have a column")
 _READ_ONLY = re.compile(r"read-only|configuration has been locked|disabled (?:by|through)")
@@ -170,7 +163,7 @@ class DuckDBEngine:
 
     def _casts(self) -> str:
         """What to select instead when a column has no plain type; '' when all have."""
-        plain = [_PLAIN.fullmatch(str(column[1])) for column in self.connection.description]
+        plain = [PLAIN.fullmatch(str(column[1])) for column in self.connection.description]
         if all(plain):
             return ""
         return ", ".join(
@@ -212,11 +205,13 @@ class DuckDBEngine:
             tables = catalogue(self.connection)
         except duckdb.Error as error:
             raise failed(str(error)) from error
+        stored = [table for table in tables if table["kind"] == "table"]
+        if time.monotonic() > until:
+            tables = stored
+        count_at_once(stored, self._ask)
         if self.from_files:
             tables = [{**table, "kind": "table"} for table in tables]
-        if time.monotonic() > until:
-            tables = [table for table in tables if table["kind"] == "table"]
-        fill(tables, self._ask, text_of, samples, until)
+        fill(tables, self._ask, short, samples, until)
         return encode({"tables": tables})
 
     def _ask(self, sql: str, seconds: float) -> list[tuple[Any, ...]] | None:

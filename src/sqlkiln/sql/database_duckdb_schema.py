@@ -4,9 +4,10 @@ Runs in the child process, with statements of our own only. Functions go by thei
 a hostile file may hold macros of the same bare names.
 """
 
+import re
 from typing import TYPE_CHECKING, Any
 
-from sqlkiln.sql.database_samples import quoted
+from sqlkiln.sql.database_samples import FETCHED_CHARS, quoted
 
 if TYPE_CHECKING:
     import duckdb
@@ -15,7 +16,8 @@ _TABLES = """
     SELECT schema_name, table_name, 'table' AS kind, table_oid AS oid
     FROM system.main.duckdb_tables() WHERE NOT internal
     UNION ALL
-    SELECT schema_name, view_name, 'view', view_oid FROM system.main.duckdb_views() WHERE NOT internal
+    SELECT schema_name, view_name, 'view', view_oid
+    FROM system.main.duckdb_views() WHERE NOT internal
     ORDER BY schema_name <> 'main', schema_name, kind, oid"""
 _COLUMNS = """
     SELECT schema_name, table_name, column_name, data_type, is_nullable
@@ -25,6 +27,13 @@ _CONSTRAINTS = """
            referenced_table, referenced_column_names
     FROM system.main.duckdb_constraints() WHERE constraint_type IN ('PRIMARY KEY', 'FOREIGN KEY')
     ORDER BY table_oid, constraint_index"""
+
+PLAIN = re.compile(
+    r"(BOOLEAN|U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|FLOAT|DOUBLE|DECIMAL\(.*\)|VARCHAR|BLOB"
+    r"|BIT|UUID|DATE|TIME|TIMESTAMP(_S|_MS)?|ENUM\(.*\)|JSON|BIGNUM|NULL|\"NULL\")",
+    re.S,
+)
+"""Result types that Python holds without loss; others are asked for as text."""
 
 
 def catalogue(connection: "duckdb.DuckDBPyConnection") -> list[dict[str, Any]]:
@@ -59,8 +68,13 @@ def catalogue(connection: "duckdb.DuckDBPyConnection") -> list[dict[str, Any]]:
     return [table for table in tables.values() if table["columns"]]
 
 
-def text_of(column: dict[str, Any]) -> str:
-    """The expression for a column's value as text; NULL for blobs."""
-    if column["type"] in ("BLOB", "GEOMETRY"):
+def short(column: dict[str, Any]) -> str:
+    """The expression for a column's value, long text cut; NULL for blobs."""
+    name, declared = quoted(column["name"]), column["type"]
+    if declared in ("BLOB", "GEOMETRY"):
         return "NULL"
-    return f"CAST({quoted(column['name'])} AS VARCHAR)"
+    if declared == "VARCHAR":
+        return f"substr({name}, 1, {FETCHED_CHARS})"
+    if PLAIN.fullmatch(declared):
+        return name
+    return f"substr(CAST({name} AS VARCHAR), 1, {FETCHED_CHARS})"

@@ -1,6 +1,6 @@
 """What both engines share: one query with its caps, its result as JSON, the wording of errors.
 
-Runs in the child process, where everything imported costs start time.
+The child process imports it, where every import costs start time.
 """
 
 import time

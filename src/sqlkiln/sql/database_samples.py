@@ -11,8 +11,11 @@ SCAN_ROWS = 200
 """Samples are the first distinct values among this many rows."""
 
 SAMPLE_CHARS = 40
+FETCHED_CHARS = SAMPLE_CHARS + 1
 _TABLE_S = 0.25
 """What counting, or sampling, one table may take."""
+
+_BATCH_TABLES = 100
 
 Ask = Callable[[str, float], list[tuple[Any, ...]] | None]
 """Rows of a statement that may take so many seconds; None if it failed or took longer."""
@@ -26,24 +29,34 @@ def quoted(name: str) -> str:
 def fill(
     tables: list[dict[str, Any]],
     ask: Ask,
-    as_text: Callable[[dict[str, Any]], str],
+    short: Callable[[dict[str, Any]], str],
     samples: int,
     until: float,
 ) -> None:
-    """Add `row_count` to each table and `samples` to each column, until time is up.
+    """Add `samples` to each column, and `row_count` to each table without, until time is up.
 
-    `as_text` gives the expression for a column's value as text, NULL where it has none.
+    `short` gives the expression for a column's value, of text no more than `FETCHED_CHARS`.
     """
     for table in tables:
         name, columns = quoted(table["name"]), table["columns"]
         found = None
         if samples:
-            values = ", ".join(f"substr({as_text(c)}, 1, {SAMPLE_CHARS + 1})" for c in columns)
+            values = ", ".join(map(short, columns))
             found = ask(f"SELECT {values} FROM {name} LIMIT {SCAN_ROWS}", _left(until))  # noqa: S608
         for index, column in enumerate(columns):
             column["samples"] = _distinct([row[index] for row in found or ()], samples)
-        counted = ask(f"SELECT count(*) FROM {name}", _left(until))  # noqa: S608
-        table["row_count"] = counted[0][0] if counted else None
+        if "row_count" not in table:
+            counted = ask(f"SELECT count(*) FROM {name}", _left(until))  # noqa: S608
+            table["row_count"] = counted[0][0] if counted else None
+
+
+def count_at_once(tables: list[dict[str, Any]], ask: Ask) -> None:
+    """Add `row_count` to `tables` in few statements, for engines that need not scan to count."""
+    for start in range(0, len(tables), _BATCH_TABLES):
+        batch = tables[start : start + _BATCH_TABLES]
+        counts = (f"SELECT {i}, count(*) FROM {quoted(t['name'])}" for i, t in enumerate(batch))  # noqa: S608
+        for index, count in ask(" UNION ALL ".join(counts), _TABLE_S) or ():
+            batch[index]["row_count"] = count
 
 
 def _left(until: float) -> float:
@@ -51,8 +64,8 @@ def _left(until: float) -> float:
 
 
 def _distinct(values: Sequence[Any], count: int) -> list[str]:
-    texts = dict.fromkeys(v for v in values if isinstance(v, str) and v)
-    return [_clip(text) for text in list(texts)[:count]]
+    texts = dict.fromkeys(str(v) for v in values if v is not None and not isinstance(v, bytes))
+    return [_clip(text) for text in texts if text][:count]
 
 
 def _clip(text: str) -> str:

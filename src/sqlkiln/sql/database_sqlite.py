@@ -25,7 +25,7 @@ from sqlkiln.sql.database_query import (
     unknown_name,
 )
 from sqlkiln.sql.database_samples import fill, quoted
-from sqlkiln.sql.database_sqlite_schema import catalogue, hint
+from sqlkiln.sql.database_sqlite_schema import catalogue, hint, short
 from sqlkiln.sql.database_wire import encode
 
 _SKIP = re.compile(r"(?:[\s\ufeff;]|--[^\n]*+|/\*.*?(?:\*/|\Z))*+", re.S)
@@ -295,7 +295,7 @@ class SQLiteEngine:
             tables = self._catalogue(views=time.monotonic() < until)
         except sqlite3.Error as error:
             raise failed(str(error)) from error
-        fill(tables, self._ask, lambda column: quoted(column["name"]), samples, until)
+        fill(tables, self._ask, short, samples, until)
         return encode({"tables": tables})
 
     def _ask(self, sql: str, seconds: float) -> list[tuple[Any, ...]] | None:

@@ -6,6 +6,8 @@ Runs in the child process, with statements of our own only.
 import sqlite3
 from typing import Any
 
+from sqlkiln.sql.database_samples import FETCHED_CHARS, quoted
+
 _SHADOWS = (
     "config content data docsize idx segdir segments stat node parent rowid".split()
 )  # of FTS3 to FTS5 and R-Tree
@@ -99,6 +101,11 @@ def _add_foreign_keys(
                     "ref_columns": referred,
                 }
             )
+
+
+def short(column: dict[str, Any]) -> str:
+    """The expression for the beginning of a column's value as text; blobs stay blobs."""
+    return f"substr({quoted(column['name'])}, 1, {FETCHED_CHARS})"
 
 
 def hint(tables: list[dict[str, Any]], kind: str, name: str) -> str:
