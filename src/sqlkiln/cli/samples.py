@@ -24,10 +24,11 @@ def build(
 ) -> None:
     """Build the sample databases in DIR, those that are not there yet. Prints where they lie."""
     from sqlkiln.assets.samples import NAMES
+    from sqlkiln.core.cache import cache_folder
     from sqlkiln.data import samples
 
     for name in NAMES:
-        typer.echo(samples.build(folder or samples.cache_folder(), name))
+        typer.echo(samples.build(folder or cache_folder("samples"), name))
 
 
 @_samples.command("list")

@@ -8,7 +8,6 @@ sqlkiln brings another version of them. The generators and the questions lie in 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from functools import cached_property
 from importlib import resources
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Self
 
 from sqlkiln.assets import samples
+from sqlkiln.core.cache import cache_folder
 from sqlkiln.core.errors import DataError, UsageError
 from sqlkiln.core.plugins import DatasetOptions
 from sqlkiln.core.records import Example
@@ -51,7 +51,7 @@ class Samples:
             raise UsageError(
                 f"no such split of the samples: {options.split!r}; there are {', '.join(FILES)}"
             )
-        return cls(options.data or cache_folder(), options.split, options.questions)
+        return cls(options.data or cache_folder("samples"), options.split, options.questions)
 
     def examples(self) -> Sequence[Example]:
         """All questions in file order.
@@ -77,16 +77,6 @@ class Samples:
             EnvironmentFault: as `build`.
         """
         return build(self.folder, db_id) if db_id in samples.NAMES else None
-
-
-def cache_folder() -> Path:
-    """Where the databases lie if no folder is given; it need not exist yet."""
-    override = os.environ.get("SQLKILN_CACHE_DIR")
-    if override:
-        return Path(override).expanduser().absolute() / "samples"
-    import platformdirs
-
-    return platformdirs.user_cache_path("sqlkiln") / "samples"
 
 
 def build(folder: Path, name: str) -> Path:

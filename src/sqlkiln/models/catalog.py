@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from sqlkiln.core import cache
 from sqlkiln.core.errors import EnvironmentFault, ModelCorrupt, ModelNotFound, UsageError
 from sqlkiln.core.files import sha256_file, write_atomic, writing
 from sqlkiln.models.download import (
@@ -94,12 +95,7 @@ def lookup(name: str) -> Model:
 
 def cache_folder() -> Path:
     """Where fetched models are kept; it need not exist yet."""
-    override = os.environ.get("SQLKILN_CACHE_DIR")
-    if override:
-        return Path(override).expanduser().absolute() / "models"
-    import platformdirs
-
-    return platformdirs.user_cache_path("sqlkiln") / "models"
+    return cache.cache_folder("models")
 
 
 def _cached(model: Model) -> Path:
