@@ -43,9 +43,7 @@ _SETTINGS = {
     "max_expression_depth": "500",
     "threads": "2",
 }
-_NODES = frozenset(
-    "SELECT_NODE SET_OPERATION_NODE RECURSIVE_CTE_NODE CTE_NODE STATEMENT_NODE".split()
-)
+_NODES = ("SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE")
 _TABLE_FUNCTIONS = frozenset(
     "range generate_series unnest repeat repeat_row json_each json_tree histogram "
     "histogram_values summary".split()
