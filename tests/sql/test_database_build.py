@@ -4,6 +4,7 @@ import pytest
 
 from sqlkiln.core.errors import DataError
 from sqlkiln.core.plugins import open_database
+from sqlkiln.sql import database_build
 from sqlkiln.sql.database_build import create_sqlite, read_stamp
 
 DDL = """
@@ -64,3 +65,31 @@ def test_wrong_rows_leave_the_file_as_it_was(tmp_path, rows, message):
         create_sqlite(path, DDL, rows)
     assert path.read_text() == "old"
     assert [file.name for file in tmp_path.iterdir()] == ["pets.sqlite"]
+
+
+def test_a_script_may_bring_its_rows(tmp_path):
+    path = tmp_path / "pets.sqlite"
+    script = (
+        "PRAGMA page_size = 512; PRAGMA user_version = 9; BEGIN;"
+        "CREATE TABLE pet (name); INSERT INTO pet VALUES ('Rex');"
+    )
+    create_sqlite(path, script, {"pet": [("Tom",)]})
+    with closing(open_database(path)) as database:
+        assert database.execute("SELECT name FROM pet").rows == (("Rex",), ("Tom",))
+    assert path.stat().st_size == 2 * 512
+    assert read_stamp(path) == (0, 0)
+
+
+@pytest.mark.parametrize("script", ["ATTACH '{}' AS other", "CREATE TABLE t (x); VACUUM INTO '{}'"])
+def test_a_script_cannot_reach_another_file(tmp_path, script):
+    other = tmp_path / "other.sqlite"
+    with pytest.raises(DataError, match=r"cannot build .*: (not authorized|authorization denied)"):
+        create_sqlite(tmp_path / "pets.sqlite", script.format(other), {})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_script_cannot_go_on_for_ever(tmp_path, monkeypatch):
+    monkeypatch.setattr(database_build, "SCRIPT_S", 0.2)
+    endless = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT max(x) FROM n"
+    with pytest.raises(DataError, match=r"cannot build .*: interrupted"):
+        create_sqlite(tmp_path / "pets.sqlite", f"CREATE TABLE t AS {endless}", {})

@@ -3,9 +3,13 @@
 The file is put together in memory and written at once, so nobody ever sees half of it, and the
 same tables give the same bytes (with one version of SQLite). Databases of users are only ever
 read: see `sql.database`.
+
+The CREATE statements may come from files that others wrote. They cannot reach another file, and
+they have `SCRIPT_S` seconds; of PRAGMAs only `page_size` and `encoding` have an effect.
 """
 
 import sqlite3
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -16,6 +20,9 @@ from sqlkiln.core.records import Cell
 
 _MAGIC = b"SQLite format 3\0"
 _HEADER_BYTES = 100
+SCRIPT_S = 30.0
+_PRAGMAS = {"page_size", "encoding"}
+_STEPS_BETWEEN_LOOKS_AT_THE_CLOCK = 10_000
 
 
 def create_sqlite(
@@ -28,8 +35,8 @@ def create_sqlite(
 ) -> None:
     """Write `path` anew, with the tables of `ddl` and their `rows` by table name.
 
-    `application_id` and `user_version` are the two 32-bit numbers that SQLite leaves to the
-    writer of a file; `read_stamp` gives them back.
+    `ddl` may insert rows too. `application_id` and `user_version` are the two 32-bit numbers that
+    SQLite leaves to the writer of a file; `read_stamp` gives them back.
 
     Raises:
         DataError: if the tables cannot hold the rows, or a foreign key leads nowhere.
@@ -38,7 +45,7 @@ def create_sqlite(
     """
     try:
         with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
-            connection.executescript(ddl)
+            _run_script(connection, ddl)
             connection.execute("BEGIN")
             for table, records in rows.items():
                 _insert(connection, table, records)
@@ -55,6 +62,27 @@ def create_sqlite(
     except sqlite3.Error as error:
         raise DataError(f"cannot build {path}: {error}; correct the tables or rows") from error
     write_atomic(path, content)
+
+
+def _run_script(connection: sqlite3.Connection, script: str) -> None:
+    deadline = time.monotonic() + SCRIPT_S
+    connection.set_authorizer(_allow)
+    connection.set_progress_handler(
+        lambda: time.monotonic() > deadline, _STEPS_BETWEEN_LOOKS_AT_THE_CLOCK
+    )
+    connection.executescript(script)
+    connection.set_authorizer(None)
+    connection.set_progress_handler(None, 0)
+    if connection.in_transaction:
+        connection.execute("COMMIT")
+
+
+def _allow(action: int, first: str | None, *_: str | None) -> int:
+    if action in (sqlite3.SQLITE_ATTACH, sqlite3.SQLITE_DETACH):
+        return sqlite3.SQLITE_DENY
+    if action == sqlite3.SQLITE_PRAGMA and (first or "").lower() not in _PRAGMAS:
+        return sqlite3.SQLITE_IGNORE
+    return sqlite3.SQLITE_OK
 
 
 def _insert(connection: sqlite3.Connection, table: str, rows: Iterable[Sequence[Cell]]) -> None:
