@@ -1,11 +1,15 @@
 """What tests of several folders share."""
 
+import json
 import tarfile
 from pathlib import Path
 
 import pytest
 
 from sqlkiln.core import plugins
+from sqlkiln.core.records import Prediction, Verdict
+from sqlkiln.core.store import Manifest
+from sqlkiln.scoring.summary import Scores, Source, cost_of, summarize
 
 PLUGIN = Path(__file__).parent / "fixtures" / "plugin"
 
@@ -77,3 +81,74 @@ def shop(tmp_path):
     }
     create_sqlite(path, ddl, rows)
     return path
+
+
+@pytest.fixture
+def write_run(tmp_path):
+    """Writes a complete evaluated run, as `evaluate` would, from rows of your making."""
+    return lambda name, rows, **about: _write_run(tmp_path / name, rows, **about)
+
+
+def _write_run(folder, rows, dataset="shop", digest="d" * 64, databases="b" * 64, **about):
+    """Each row is {"id", "scores": {metric: score or verdict fields}} and what else it has.
+
+    `rows` may also map ids to scores of the metric 'execution'. A row's "prediction" holds fields
+    of its Prediction, its "failure" its primary label.
+    """
+    if isinstance(rows, dict):
+        rows = [{"id": i, "scores": {"execution": score}} for i, score in rows.items()]
+    folder.mkdir(parents=True)
+    verdicts, predictions, failures = [], [], []
+    for row in rows:
+        place = {"id": row["id"], "db_id": row.get("db_id", "shop")}
+        for metric, given in row["scores"].items():
+            fields = given if isinstance(given, dict) else {"score": given}
+            verdicts.append(Verdict(**{"metric": metric, "reason": "so", **place, **fields}))
+        predictions.append(Prediction(sql="SELECT 1", **place | row.get("prediction", {})))
+        if "failure" in row:
+            labels = {"primary": row["failure"], "labels": [row["failure"]]}
+            failures.append(json.dumps({"id": row["id"], **labels}))
+    source = Source(
+        dataset=dataset,
+        split="dev",
+        data=None,
+        questions_file=None,
+        questions_sha256=digest,
+        databases_sha256=databases,
+    )
+    scores = Scores(
+        source=source,
+        predicted_by=about.get("predicted_by", {"model": folder.name, "strategy": "greedy"}),
+        questions=len(rows),
+        scored=len(rows),
+        missing_databases={},
+        unreadable_databases={},
+        empty_databases=(),
+        failed_predictions=0,
+        absent_predictions=0,
+        limits=about.get("limits", {"timeout_s": 10.0}),
+        metrics={m: summarize(m, verdicts) for m in dict.fromkeys(v.metric for v in verdicts)},
+        cost=cost_of(predictions),
+    )
+    manifest = Manifest(
+        stage="evaluate",
+        hash="0" * 64,
+        config={},
+        inputs={},
+        outputs={},
+        counts={},
+        git_commit=None,
+        versions={"sqlkiln": "0.1.0", "python": "3.11.7"},
+        seed=0,
+        started_at="2026-01-01T00:00:00+00:00",
+        seconds=1.0,
+        peak_memory_bytes=None,
+    )
+    for name, records in (("verdicts", verdicts), ("predictions", predictions)):
+        lines = [record.model_dump_json() + "\n" for record in records]
+        (folder / f"{name}.jsonl").write_text("".join(lines))
+    if failures:
+        (folder / "failures.jsonl").write_text("\n".join(failures) + "\n")
+    (folder / "scores.json").write_text(scores.model_dump_json())
+    (folder / "manifest-evaluate.json").write_text(manifest.model_dump_json())
+    return folder
