@@ -77,6 +77,19 @@ class TestExecuteStage:
         assert "INFO sqlkiln.copy: copying 2 times" in log
         assert log.index("begins") < log.index("copying") < log.index("is complete")
 
+    def test_what_the_stage_s_fingerprint_says_identifies_the_run(self, tmp_path):
+        data = tmp_path / "data"
+        data.write_text("old")
+        stage = Stage("copy", CopyConfig, copy, (), lambda *_: {"data": sha256_file(data)})
+        before = stage_hash(stage, CopyConfig(), ())
+        assert before != stage_hash(COPY, CopyConfig(), ())
+        manifest = execute_stage(stage, CopyConfig(), (), tmp_path / "run")
+        assert (manifest.hash, manifest.inputs) == (before, {"data": sha256_file(data)})
+        assert execute_stage(stage, CopyConfig(), (), tmp_path / "run") == manifest
+        data.write_text("new")
+        with pytest.raises(UsageError, match=r"holds another run: .*\(input data has changed\)"):
+            execute_stage(stage, CopyConfig(), (), tmp_path / "run")
+
     def test_the_log_ends_with_the_stage(self, tmp_path):
         before = logging.getLogger("sqlkiln").handlers[:], logging.getLogger("sqlkiln").level
         execute_stage(COPY, CopyConfig(), (), tmp_path / "run")

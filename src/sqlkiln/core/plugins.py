@@ -211,7 +211,11 @@ class Dataset(Protocol):
 
 @runtime_checkable
 class Metric(Protocol):
-    """Scores one predicted statement against the gold one."""
+    """Scores one predicted statement against the gold one.
+
+    A metric that does not compare what statements return may say so with `compares_rows = False`.
+    Only such metrics are asked about examples whose tables are known, but not what is in them.
+    """
 
     name: str
 
@@ -279,13 +283,16 @@ class Stage:
     """One step of a recipe: `run(config, inputs, out)` reads run folders and fills `out`.
 
     `run` returns counts and scores for the manifest. `config` is a pydantic model; its fields are
-    the recipe's keys. `needs` names the stages whose run folders are `inputs`.
+    the recipe's keys. `needs` names the stages whose run folders are `inputs`. `fingerprint` is
+    for what `run` reads besides these and the files that the settings name, such as a dataset: it
+    gives a digest of each part, and a run with other ones is another run.
     """
 
     name: str
     config: type[Any]
     run: Callable[[Any, tuple[Path, ...], Path], Mapping[str, Any]]
     needs: tuple[str, ...] = ()
+    fingerprint: Callable[[Any, tuple[Path, ...]], Mapping[str, str]] | None = None
 
 
 # --------------------------------------------------------------------------- registry

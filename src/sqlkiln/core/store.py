@@ -114,13 +114,20 @@ def stage_hash(stage: Stage, config: Any, inputs: tuple[Path, ...]) -> str:
 
     Key order, the places of input and output folders, and the version of sqlkiln do not count.
     Of an input folder, its own hash and its outputs' bytes count; of a file that a setting of
-    type `Path` names, its bytes; of a folder that such a setting names, only the name.
+    type `Path` names, its bytes; of a folder that such a setting names, the name, and what the
+    stage's own fingerprint says of it.
     """
+    return _describe(stage, config, inputs).hash
+
+
+def _hash(
+    stage: str, settings: dict[str, Any], inputs: list[Manifest], files: dict[str, str]
+) -> str:
     identity = {
-        "stage": stage.name,
-        "config": config.model_dump(mode="json"),
-        "inputs": [[manifest.hash, manifest.outputs] for manifest in _manifests(inputs)],
-        "files": _config_files(config),
+        "stage": stage,
+        "config": settings,
+        "inputs": [[manifest.hash, manifest.outputs] for manifest in inputs],
+        "files": files,
         "records": _record_versions(),
     }
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
@@ -158,14 +165,17 @@ def find_complete(
     Raises:
         UsageError: if `out` holds a run of the same stage with other settings or inputs.
     """
-    fresh = _describe(stage, config, inputs)
+    return _find(_describe(stage, config, inputs), out, manifest_name)
+
+
+def _find(fresh: _Started, out: Path, manifest_name: str) -> Manifest | None:
     manifest = read_manifest(out, manifest_name)
     state = out / _named(manifest_name, "config", ".json")
     held = manifest or _read(state, _Started)
     if held is not None and held.hash != fresh.hash:
         raise UsageError(
             f"the folder holds another run: {out} ({_difference(held, fresh)}); give another "
-            f"output folder, or remove what {stage.name} left there, {state.name} and "
+            f"output folder, or remove what {fresh.stage} left there, {state.name} and "
             f"{manifest_name} included"
         )
     if manifest is None or any(not (out / name).exists() for name in manifest.outputs):
@@ -184,21 +194,27 @@ def execute_stage(
         UsageError: if `out` holds another run, or another process is writing there.
         StorageFull: if there is no room; the run can be continued later.
     """
-    done = find_complete(stage, config, inputs, out, manifest_name)
+    fresh = _describe(stage, config, inputs)
+    done = _find(fresh, out, manifest_name)
     if done is not None:
         return done
     with writing(out):
         out.mkdir(parents=True, exist_ok=True)
     with _locked(out), _logged(out / _named(manifest_name, "log", ".txt")):
-        done = find_complete(stage, config, inputs, out, manifest_name)
-        return done or _execute(stage, config, inputs, out, manifest_name)
+        done = _find(fresh, out, manifest_name)
+        return done or _execute(stage, config, inputs, out, fresh, manifest_name)
 
 
 def _execute(
-    stage: Stage, config: Any, inputs: tuple[Path, ...], out: Path, manifest_name: str
+    stage: Stage,
+    config: Any,
+    inputs: tuple[Path, ...],
+    out: Path,
+    fresh: _Started,
+    manifest_name: str,
 ) -> Manifest:
     state = out / _named(manifest_name, "config", ".json")
-    started = _read(state, _Started) or _describe(stage, config, inputs)
+    started = _read(state, _Started) or fresh
     write_atomic(state, started.model_dump_json(indent=2) + "\n")
     clock = time.monotonic()
 
@@ -236,16 +252,21 @@ def _execute(
 
 
 def _describe(stage: Stage, config: Any, inputs: tuple[Path, ...]) -> _Started:
+    manifests = list(_manifests(inputs))
     hashes = {
         f"{folder.name}/{name}": digest
-        for folder, manifest in zip(inputs, _manifests(inputs), strict=True)
+        for folder, manifest in zip(inputs, manifests, strict=True)
         for name, digest in manifest.outputs.items()
     }
+    files = _config_files(config)
+    if stage.fingerprint is not None:
+        files |= stage.fingerprint(config, inputs)
+    settings = config.model_dump(mode="json")
     return _Started(
         stage=stage.name,
-        hash=stage_hash(stage, config, inputs),
-        config=config.model_dump(mode="json"),
-        inputs=hashes | _config_files(config),
+        hash=_hash(stage.name, settings, manifests, files),
+        config=settings,
+        inputs=hashes | files,
         started_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
 
