@@ -1,12 +1,12 @@
 import pytest
 
 from sqlkiln.core.errors import DataError, UsageError
+from sqlkiln.core.fingerprint import databases_digest
 from sqlkiln.core.records import Example
 from sqlkiln.evaluate.questions import (
     QuestionSource,
     by_database,
     choose,
-    databases_digest,
     open_questions,
 )
 
@@ -84,6 +84,19 @@ def test_digests_follow_the_content(folder):
     with (folder / "dev.jsonl").open("a") as file:
         file.write('\n{"question": "more", "db_id": "there"}')
     assert open_questions(source).digest != before.digest
+
+
+def test_evidence_can_be_left_out(folder):
+    line = '\n{"question": "?", "db_id": "there", "evidence": "there means here"}'
+    with (folder / "dev.jsonl").open("a") as file:
+        file.write(line)
+    source = QuestionSource(dataset="jsonl", data=folder)
+    told, untold = (
+        open_questions(source.model_copy(update={"evidence": given})) for given in (True, False)
+    )
+    assert [e.evidence for e in told.answerable] == ["", "there means here"]
+    assert [e.evidence for e in untold.answerable] == ["", ""]
+    assert told.digest != untold.digest
 
 
 def test_a_dataset_without_any_database_is_refused(folder):

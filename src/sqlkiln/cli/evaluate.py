@@ -18,11 +18,14 @@ if TYPE_CHECKING:
     from sqlkiln.scoring.summary import MetricScore, Scores
 
 INTERRUPTED = 130
+MOST_NAMED = 10
+"""Databases that a message names; a dataset may lack thousands."""
+
 EVALUATED = "manifest-evaluate.json"
 
 C = TypeVar("C")
 
-Dataset = Annotated[str | None, typer.Option(help="spider, samples or jsonl.")]
+Dataset = Annotated[str | None, typer.Option(help="As `sqlkiln data list` names them.")]
 Data = Annotated[Path | None, typer.Option(help="The folder that the dataset lies in.")]
 Questions = Annotated[
     Path | None, typer.Option(help="A file of questions instead of the dataset's own.")
@@ -44,6 +47,10 @@ def predict(
     data: Data = None,
     questions: Questions = None,
     split: Split = None,
+    evidence: Annotated[
+        bool | None,
+        typer.Option("--evidence/--no-evidence", help="Give the dataset's hints too (BIRD)."),
+    ] = None,
     limit: Annotated[int | None, typer.Option(help="Ask only so many, drawn by --seed.")] = None,
     seed: Annotated[int | None, typer.Option(help="Draws the sample; 0 if not given.")] = None,
     model: Annotated[
@@ -73,6 +80,7 @@ def predict(
         data=data,
         questions=questions,
         split=split,
+        evidence=evidence,
         limit=limit,
         seed=seed,
         model=model,
@@ -196,8 +204,11 @@ def _exit_if_threads_are_left() -> None:
 
 def _report_left_out(databases: dict[str, Any], why: str) -> None:
     if databases:
-        named = ", ".join(f"{db_id} ({what})" for db_id, what in databases.items())
-        typer.echo(f"left out, {why}: {named}", err=True)
+        shown = list(databases.items())[:MOST_NAMED]
+        named = ", ".join(f"{db_id} ({what})" for db_id, what in shown)
+        rest = len(databases) - len(shown)
+        more = f" and {rest} more" if rest else ""
+        typer.echo(f"left out, {why}: {named}{more}", err=True)
 
 
 def _print_json(value: Any) -> None:

@@ -57,6 +57,10 @@ class DatabaseSchema(Record):
     tables: tuple[Table, ...]
 
 
+SCHEMA_ONLY = "schema_only"
+"""Tag of an example whose database has tables but no rows, so that results prove nothing."""
+
+
 class Example(Record):
     """One question of a dataset; `gold_sql` is None where nobody knows the answer."""
 

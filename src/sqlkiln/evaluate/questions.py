@@ -12,13 +12,16 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from sqlkiln.core import plugins
 from sqlkiln.core.errors import DataError
+from sqlkiln.core.fingerprint import questions_digest
 from sqlkiln.core.plugins import Dataset, DatasetOptions
 from sqlkiln.core.records import Example
-from sqlkiln.core.store import sha256_file
 
 
 class QuestionSource(BaseModel):
-    """Where questions come from: the settings that predict and evaluate share."""
+    """Where questions come from: the settings that predict and evaluate share.
+
+    Without `evidence`, the hints that a dataset such as BIRD gives with a question are left out.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -26,6 +29,7 @@ class QuestionSource(BaseModel):
     data: Path | None = None
     questions: Path | None = None
     split: str = Field("dev", min_length=1)
+    evidence: bool = True
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,8 @@ def open_questions(source: QuestionSource) -> Questions:
     options = DatasetOptions(source.data, source.questions, source.split)
     dataset: Dataset = plugins.load("datasets", source.dataset).open(options)
     examples = tuple(dataset.examples())
+    if not source.evidence:
+        examples = tuple(e.model_copy(update={"evidence": ""}) for e in examples)
     found = {db_id: dataset.database_path(db_id) for db_id in {e.db_id for e in examples}}
     paths = {db_id: path for db_id, path in found.items() if path is not None}
     answerable = tuple(e for e in examples if e.db_id in paths)
@@ -64,10 +70,8 @@ def open_questions(source: QuestionSource) -> Questions:
             f"no database found: dataset {source.dataset} asks about {names}; check --data, it "
             "should hold <db_id>/<db_id>.sqlite in a folder 'database'"
         )
-    digest = hashlib.sha256("\n".join(e.model_dump_json() for e in examples).encode())
-    return Questions(
-        dataset, examples, answerable, paths, dict(sorted(missing.items())), digest.hexdigest()
-    )
+    digest = questions_digest(examples)
+    return Questions(dataset, examples, answerable, paths, dict(sorted(missing.items())), digest)
 
 
 def choose(examples: Sequence[Example], limit: int | None, seed: int) -> list[Example]:
@@ -92,13 +96,3 @@ def by_database(examples: Iterable[Example]) -> list[tuple[str, list[Example]]]:
     for example in examples:
         groups.setdefault(example.db_id, []).append(example)
     return sorted(groups.items(), key=lambda group: -len(group[1]))
-
-
-def databases_digest(paths: Mapping[str, Path]) -> str:
-    """A sha256 over the names and bytes of databases, each a file or a folder of files."""
-    digest = hashlib.sha256()
-    for db_id, path in sorted(paths.items()):
-        inside = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
-        for file in inside:
-            digest.update(f"{db_id}/{file.name}:{sha256_file(file)}\n".encode())
-    return digest.hexdigest()

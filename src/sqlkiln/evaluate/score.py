@@ -28,8 +28,9 @@ from pydantic import Field
 
 from sqlkiln.core import plugins
 from sqlkiln.core.errors import DatabaseUnreadable, DataError, UsageError
+from sqlkiln.core.fingerprint import databases_digest
 from sqlkiln.core.plugins import Database, Limits, Metric, Stage
-from sqlkiln.core.records import Example, Prediction, Verdict
+from sqlkiln.core.records import SCHEMA_ONLY, Example, Prediction, Verdict
 from sqlkiln.core.store import JsonlWriter, read_jsonl, read_manifest, write_atomic
 from sqlkiln.evaluate.pool import Job, progress, run_jobs
 from sqlkiln.evaluate.predictions import read_predictions
@@ -37,9 +38,9 @@ from sqlkiln.evaluate.questions import (
     Questions,
     QuestionSource,
     by_database,
-    databases_digest,
     open_questions,
 )
+from sqlkiln.scoring.metrics import NO_ROWS
 from sqlkiln.scoring.statistics import RESAMPLES
 from sqlkiln.scoring.summary import Scores, Source, cost_of, summarize
 
@@ -118,7 +119,7 @@ def _read_task(config: EvaluateConfig, inputs: Sequence[Path], out: Path) -> _Ta
     manifest = read_manifest(inputs[0])
     if manifest is None or "questions_sha256" not in manifest.counts:
         raise UsageError(f"not a run of predict: {inputs[0]}; give the folder that predict wrote")
-    held = {name: manifest.config[name] for name in QuestionSource.model_fields}
+    held = {k: v for k, v in manifest.config.items() if k in QuestionSource.model_fields}
     moved = {"data": config.data, "questions": config.questions}
     source = QuestionSource(**(held | {k: v for k, v in moved.items() if v is not None}))
     questions = open_questions(source)
@@ -185,12 +186,25 @@ def _job(run: _Run, db_id: str, examples: Sequence[Example]) -> Job:
 def _score(
     metric: Metric, example: Example, prediction: Prediction | None, database: Database
 ) -> Verdict:
+    if SCHEMA_ONLY in example.tags and getattr(metric, "compares_rows", True):
+        return _without_rows(metric, example)
     verdict = metric.score(example, prediction.sql if prediction else "", database)
     if verdict.details.get("failure") != "no_sql" or (prediction and not prediction.error):
         return verdict
     reason = f"the model failed: {prediction.error}" if prediction else "there is no prediction"
     failure = {"failure": "model_error" if prediction else "no_prediction"}
     return verdict.model_copy(update={"reason": reason, "details": verdict.details | failure})
+
+
+def _without_rows(metric: Metric, example: Example) -> Verdict:
+    return Verdict(
+        id=example.id,
+        db_id=example.db_id,
+        metric=metric.name,
+        score=0.0,
+        reason="the tables have no rows to compare results on",
+        flags=(NO_ROWS,),
+    )
 
 
 def _is_empty(database: Database) -> bool:

@@ -20,7 +20,8 @@ from sqlkiln.sql.compare import Comparison, OrderedRows, compare, may_return
 
 NO_GOLD = "no_gold"
 GOLD_FAILED = "gold_failed"
-UNSCORED = frozenset({NO_GOLD, GOLD_FAILED})
+NO_ROWS = "no_rows"
+UNSCORED = frozenset({NO_GOLD, GOLD_FAILED, NO_ROWS})
 """Flags of verdicts that say nothing about the prediction; they do not count."""
 
 SHOWN_ROWS = 3
@@ -114,6 +115,7 @@ class StringMatch:
     """1 if the statements are the same text, but for case, whitespace, quote style and `;`."""
 
     name = "string"
+    compares_rows = False
 
     def score(self, example: Example, predicted_sql: str, database: Database) -> Verdict:
         """Compare the two texts; the database is not asked."""

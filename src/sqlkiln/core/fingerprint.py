@@ -1,0 +1,29 @@
+"""Fingerprints: two runs with the same ones were asked the same questions over the same data."""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from sqlkiln.core.digests import file_digests
+from sqlkiln.core.records import Example
+
+SHOWN_DIGITS = 12
+"""How much of a sha256 people are shown; records hold all of it."""
+
+
+def questions_digest(examples: Iterable[Example]) -> str:
+    """A sha256 over the examples in their order: ids, questions, evidence and gold SQL."""
+    text = "\n".join(example.model_dump_json() for example in examples)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def databases_digest(paths: Mapping[str, Path]) -> str:
+    """A sha256 over the names and bytes of databases, each a file or a folder of files."""
+    files = [
+        (db_id, file)
+        for db_id, path in sorted(paths.items())
+        for file in (sorted(f for f in path.rglob("*") if f.is_file()) if path.is_dir() else [path])
+    ]
+    digests = file_digests(file for _, file in files)
+    lines = (f"{db_id}/{file.name}:{digests[file]}\n" for db_id, file in files)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
