@@ -224,10 +224,10 @@ def test_a_terminal_gets_a_prompt_a_table_and_a_way_out(shop, model, tmp_path):
     )
     os.close(follower)
     try:
-        assert b"shop> " in read_until(leader, b"shop> ")
+        assert b"shop>" in read_until(leader, b"shop>")
         os.write(leader, b"names\r")
         assert b"3 rows" in read_until(leader, b"3 rows")
-        read_until(leader, b"shop> ")
+        read_until(leader, b"shop>")
         os.write(leader, b"\\quit\r")
         read_until(leader, b"no such text", timeout_s=1)
         assert shell.wait(10) == 0
