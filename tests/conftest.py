@@ -32,6 +32,26 @@ def nano_model():
 
 
 @pytest.fixture(scope="session")
+def nano_server(nano_model):
+    """The address of llama.cpp's own web server with the smallest model; its key is 'sesame'."""
+    from sqlkiln.models.llamacpp import import_native
+
+    native = import_native()
+    params = native.CommonParams()
+    params.model.path = str(nano_model)
+    params.model_alias = {"nano"}
+    params.n_parallel, params.n_ctx = 2, 4096
+    params.flash_attn_type = native.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
+    params.no_extra_bufts = True
+    params.fit_params = params.warmup = False
+    params.verbosity = -1
+    params.api_keys = ["sesame"]
+    server = native.Server(params)
+    yield f"{server.listening_address}/v1"
+    del server
+
+
+@pytest.fixture(scope="session")
 def shared(tmp_path_factory):
     """Unpacks an archive of the data that lies beside the repository, once, and gives its folder.
 

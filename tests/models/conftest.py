@@ -1,6 +1,7 @@
 """A web server on this machine, models of made-up bytes, and pulls in their own processes."""
 
 import hashlib
+import json
 import os
 import random
 import subprocess
@@ -113,6 +114,81 @@ def server():
     site.silent = False
     web.shutdown()
     web.server_close()
+
+
+@dataclass
+class ModelServer:
+    """Gives `answers` in turn, the last for ever; keeps what it was sent.
+
+    An answer is (status, body, headers): a dict or list is sent as JSON, str as it is, and a tuple
+    of str as a stream of events. Status 0 says nothing until the test ends. The header `Cut` sends
+    only half of the body.
+    """
+
+    url: str
+    answers: list[tuple] = field(default_factory=list)
+    requests: list[tuple[str, dict, dict]] = field(default_factory=list)
+    done: threading.Event = field(default_factory=threading.Event)
+
+    def next_answer(self):
+        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+
+
+class _ModelHandler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def __init__(self, *args, site, **kwargs):
+        self.site = site
+        super().__init__(*args, **kwargs)
+
+    def log_message(self, *args):
+        pass
+
+    def do_GET(self):
+        sent = self.rfile.read(int(self.headers["Content-Length"] or 0))
+        self.site.requests.append((self.path, dict(self.headers), json.loads(sent or "{}")))
+        status, body, *headers = self.site.next_answer()
+        if status == 0:
+            self.site.done.wait()
+            self.close_connection = True
+            return
+        kind = "text/event-stream" if isinstance(body, tuple) else "application/json"
+        if isinstance(body, tuple):
+            body = "".join(f"data: {event}\n\n" for event in body)
+        data = (body if isinstance(body, str) else json.dumps(body)).encode()
+        headers = dict(*headers)
+        cut = headers.pop("Cut", False)
+        self.send_response(status)
+        for name, value in {"Content-Type": kind, "Content-Length": len(data), **headers}.items():
+            self.send_header(name, str(value))
+        self.end_headers()
+        self.wfile.write(data[: len(data) // 2] if cut else data)
+        self.close_connection = cut or self.close_connection
+
+    do_POST = do_GET
+
+
+@pytest.fixture
+def model_server():
+    """A `ModelServer` that runs until the test ends."""
+    web = ThreadingHTTPServer(("127.0.0.1", 0), partial(_ModelHandler, site=None))
+    site = ModelServer(f"http://127.0.0.1:{web.server_port}/v1")
+    web.RequestHandlerClass = partial(_ModelHandler, site=site)
+    web.handle_error = lambda *_: None
+    threading.Thread(target=web.serve_forever, args=(0.05,), daemon=True).start()
+    yield site
+    site.done.set()
+    web.shutdown()
+    web.server_close()
+
+
+@pytest.fixture
+def no_settings(tmp_path, monkeypatch):
+    """No key and no rate in the environment, and an empty working folder, which it gives."""
+    for name in ("SQLKILN_API_KEY", "OPENAI_API_KEY", "SQLKILN_REQUESTS_PER_MINUTE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
 
 
 @pytest.fixture

@@ -129,7 +129,7 @@ class LlamaCpp:
 
 
 def _load(path: Path, adapters: Sequence[Path], options: BackendOptions) -> Any:
-    native = _native()
+    native = import_native()
     numbers = read_numbers(path)
     context = min(options.context_tokens, numbers.get("context_length", options.context_tokens))
     _require_memory(path, context * options.slots * _kv_bytes_per_token(numbers))
@@ -139,6 +139,10 @@ def _load(path: Path, adapters: Sequence[Path], options: BackendOptions) -> Any:
     params.n_parallel = options.slots
     params.n_ctx = context * options.slots
     params.n_batch = params.n_ubatch = BATCH_TOKENS
+    # Flash attention and repacked weights compute a token otherwise when others are computed with
+    # it: the answer would depend on what was cached, and on what other slots do.
+    params.flash_attn_type = native.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
+    params.no_extra_bufts = True
     params.cache_ram_mib = PROMPT_CACHE_MIB
     params.cpuparams.n_threads = options.threads or core_count()
     params.fit_params = params.warmup = False
@@ -162,8 +166,12 @@ def _load(path: Path, adapters: Sequence[Path], options: BackendOptions) -> Any:
     )
 
 
-def _native() -> Any:
-    """The module xllamacpp."""
+def import_native() -> Any:
+    """The module xllamacpp, set up to share the processor.
+
+    Raises:
+        MissingDependency: if it does not run on this system.
+    """
     # Threads of OpenMP that spin while they wait make generation ten times slower when anything
     # else wants the processor. OpenMP reads this when it is loaded, and never again.
     unset = "OMP_WAIT_POLICY" not in os.environ

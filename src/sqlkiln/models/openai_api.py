@@ -230,7 +230,7 @@ def _chunks(response: httpx.Response, calls: Calls) -> Iterator[Any]:
 
 
 def _parsed(data: bytes, calls: Calls) -> Any:
-    text = calls.redacted(data.decode(errors="replace"))
+    text = calls.redacted(data.decode(errors="replace").strip())
     try:
         return json.loads(text)
     except ValueError:

@@ -52,7 +52,8 @@ class Pace:
             now = time.monotonic()
             turn = max(now, self._free_at)
             self._free_at = turn + self._gap_s
-        time.sleep(turn - now)
+        if turn > now:
+            time.sleep(turn - now)
 
     def heed(self, headers: Mapping[str, str]) -> None:
         """Hold all requests back if the server says that none is left for now."""
