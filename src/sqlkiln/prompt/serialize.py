@@ -17,7 +17,7 @@ from sqlkiln.core.errors import UsageError
 from sqlkiln.core.records import Column, DatabaseSchema, ForeignKey, Table
 
 VALUE_CHARS = 40
-DEFAULT_STYLE = "compact"
+DEFAULT_STYLE = "ddl"
 
 
 def serialize(schema: DatabaseSchema, style: str = DEFAULT_STYLE) -> str:
