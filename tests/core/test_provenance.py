@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from sqlkiln.core.provenance import git_commit, versions
+from sqlkiln.core.provenance import git_commit, machine, versions
 
 
 def git(folder, *arguments):
@@ -49,6 +49,16 @@ def test_versions_name_python_and_the_libraries():
     found = versions()
     assert found["sqlkiln"].count(".") >= 1
     assert found.keys() >= {"python", "sqlglot", "xllamacpp", "duckdb"}
+
+
+def test_the_machine_is_described(tmp_path):
+    found = machine()
+    assert found["cores"] >= 1
+    assert found["memory_bytes"] > 2**28
+    assert found["system"].split()[0] in ("Linux", "Darwin")
+    (tmp_path / "cpuinfo").write_text("processor\t: 0\nmodel name\t: Toy 9000\nflags\t: x\n")
+    assert machine(tmp_path / "cpuinfo")["processor"] == "Toy 9000"
+    assert machine(tmp_path / "none").keys() >= {"system", "cores"}
 
 
 def test_peak_memory_is_that_of_the_largest_process():

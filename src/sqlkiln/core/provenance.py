@@ -1,9 +1,10 @@
-"""Where a result came from: the code, the library versions and the memory it took."""
+"""Where a result came from: the code, the library versions, the machine, the memory it took."""
 
 from __future__ import annotations
 
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[1]
+_CPUINFO = Path("/proc/cpuinfo")
 VERSIONED = ("sqlkiln", "sqlglot", "xllamacpp", "duckdb")
 
 
@@ -44,6 +46,24 @@ def git_commit(package: Path = PACKAGE) -> str | None:
         env={k: v for k, v in os.environ.items() if not k.startswith("GIT_")},
     )
     return done.stdout.strip() or None
+
+
+def machine(cpuinfo: Path = _CPUINFO) -> dict[str, str | int]:
+    """What the program runs on: the system, the processor, the cores it may use, the memory.
+
+    A key is left out where the system does not tell.
+    """
+    found: dict[str, str | int] = {"system": f"{platform.system()} {platform.machine()}"}
+    named = cpuinfo.read_text(errors="replace") if cpuinfo.exists() else ""
+    model = re.search(r"^model name\s*:\s*(.+)$", named, re.MULTILINE)
+    processor = model[1].strip() if model else platform.processor()
+    if processor:
+        found["processor"] = processor
+    affinity = getattr(os, "sched_getaffinity", None)
+    found["cores"] = len(affinity(0)) if affinity else os.cpu_count() or 1
+    if hasattr(os, "sysconf"):
+        found["memory_bytes"] = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return found
 
 
 def peak_memory_bytes() -> int | None:

@@ -24,6 +24,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+from pydantic import Field
+
 from sqlkiln.core import provenance, records
 from sqlkiln.core.errors import EnvironmentFault, UsageError
 from sqlkiln.core.files import (
@@ -64,7 +66,7 @@ class Manifest(Record):
     `inputs` and `outputs` map file names to sha256; an input's name starts with the folder it
     came from. `hash` identifies the run: see `stage_hash`. `git_commit` is sqlkiln's own, None
     if it is installed as a package. `seconds` counts earlier, interrupted tries too, unless they
-    were killed outright.
+    were killed outright. `machine` is what it was completed on; see `provenance.machine`.
     """
 
     schema_id: Literal["manifest/1"] = "manifest/1"
@@ -80,6 +82,7 @@ class Manifest(Record):
     started_at: str
     seconds: float
     peak_memory_bytes: int | None
+    machine: dict[str, str | int] = Field(default_factory=dict)
     tokens: Tokens | None = None
     cost_usd: float | None = None
 
@@ -242,6 +245,7 @@ def _execute(
         seed=getattr(config, "seed", None),
         seconds=seconds(),
         peak_memory_bytes=provenance.peak_memory_bytes(),
+        machine=provenance.machine(),
         tokens=counts.pop("tokens", None),
         cost_usd=counts.pop("cost_usd", None),
         counts=counts,
