@@ -21,9 +21,9 @@ def test_two_runs_over_the_same_questions(write_run):
 def test_other_questions_are_refused(write_run):
     a = write_run("a", A)
     other_set = write_run("b", B, dataset="bank", digest="e" * 64)
-    with pytest.raises(UsageError, match="not the same questions: .*one is shop dev, the other ba"):
+    with pytest.raises(UsageError, match=r"not the same questions: .*one is shop dev, the other"):
         compare_runs(a, other_set)
-    with pytest.raises(UsageError, match="dddddddddddd and .* eeeeeeeeeeee: one is shop dev with"):
+    with pytest.raises(UsageError, match=r"dddddddddddd and .* eeeeeeeeeeee: one is shop dev with"):
         compare_runs(a, write_run("c", B, digest="e" * 64))
 
 
@@ -35,7 +35,7 @@ def test_other_samples_are_compared_where_they_overlap(write_run):
     assert notice.startswith("only the rows that both scored are compared: 2 are in ")
     assert notice.endswith("b alone")
     assert "1 in " in notice
-    with pytest.raises(UsageError, match="no row in common: .*a scored 6 rows by execution, .*c 1"):
+    with pytest.raises(UsageError, match=r"no row in common: .*a scored 6 rows by exe.*, .*c 1"):
         compare_runs(a, write_run("c", {"q9": 1.0}))
 
 

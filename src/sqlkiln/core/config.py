@@ -26,9 +26,9 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import takewhile
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from sqlkiln.core import plugins
 from sqlkiln.core.errors import RecipeError, UsageError
@@ -36,6 +36,8 @@ from sqlkiln.core.plugins import Stage
 
 MAX_LINES = 60
 OPENING = ("Hardware:", "Time:", "Expected score:", "Launch: sqlkiln run")
+
+C = TypeVar("C", bound=BaseModel)
 
 
 @dataclass(frozen=True)
@@ -92,10 +94,10 @@ def read_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
         problems += [f"[{name}]: needs a [{need}] table before it; add one" for need in missing]
         for number, entry in enumerate(entries, start=1):
             label = f"[{name} #{number}]" if len(entries) > 1 else f"[{name}]"
-            wrong = [f"{label} {problem}" for problem in _wrong_keys(stage, entry)]
+            wrong = [f"{label} {problem}" for problem in wrong_keys(stage.config, entry)]
             problems += wrong
             if not wrong:
-                steps.append(Step(label, stage, _validate(stage, entry)))
+                steps.append(Step(label, stage, validate(stage.config, entry)))
     problems += _repeated(steps)
     if problems:
         raise RecipeError("\n".join(f"{path} {problem}" for problem in problems))
@@ -137,18 +139,30 @@ def _read_text(path: Path) -> str:
         raise RecipeError(f"{path}: not UTF-8 text: {error.reason}; save it as UTF-8") from error
 
 
-def _read_tables(path: Path) -> dict[str, list[dict[str, Any]]]:
-    """Each stage's tables, in the order of the file."""
+def read_toml(path: Path) -> dict[str, Any]:
+    """The document in `path`, its tables in the order of the file.
+
+    Raises:
+        RecipeError: naming file and line, if it cannot be read or is not TOML.
+    """
     try:
-        document = tomllib.loads(_read_text(path))
+        return tomllib.loads(_read_text(path))
     except tomllib.TOMLDecodeError as error:
         what, _, where = str(error).partition(" (at ")
         line = re.match(r"line (\d+)", where)
         place = f"{path}:{line[1]}" if line else f"{path}"
-        hint = "write [[table]] to run a stage twice" if "twice" in what else "correct the line"
+        hint = (
+            "write [[table]] to run a stage twice, or rename one"
+            if "twice" in what
+            else "correct the line"
+        )
         raise RecipeError(f"{place}: not TOML: {what}; {hint}") from error
+
+
+def _read_tables(path: Path) -> dict[str, list[dict[str, Any]]]:
+    """Each stage's tables, in the order of the file."""
     tables: dict[str, list[dict[str, Any]]] = {}
-    for name, value in document.items():
+    for name, value in read_toml(path).items():
         entries = value if isinstance(value, list) else [value]
         if not entries or not all(isinstance(entry, dict) for entry in entries):
             raise RecipeError(
@@ -188,19 +202,25 @@ def _toml_value(text: str) -> Any:
 # --------------------------------------------------------------------------- checking
 
 
-def _validate(stage: Stage, table: Mapping[str, Any]) -> Any:
+def validate(config: type[C], table: Mapping[str, Any]) -> C:
+    """Make a config of a table's keys.
+
+    Raises:
+        ValidationError: if a value is wrong.
+    """
     # Strict JSON rules keep "10" from passing for 10, yet turn text into paths and lists into
     # tuples; TOML's dates, which JSON lacks, go through as text.
-    return stage.config.model_validate_json(json.dumps(table, default=str), strict=True)
+    return config.model_validate_json(json.dumps(table, default=str), strict=True)
 
 
-def _wrong_keys(stage: Stage, table: Mapping[str, Any]) -> Iterator[str]:
-    known = list(stage.config.model_fields)
+def wrong_keys(config: type[BaseModel], table: Mapping[str, Any]) -> Iterator[str]:
+    """What is wrong with a table's keys and values, as ends of error messages."""
+    known = list(config.model_fields)
     for key in table:
         if key not in known:
             yield f"{key}: unknown; {did_you_mean(key, known)}"
     try:
-        _validate(stage, {key: value for key, value in table.items() if key in known})
+        validate(config, {key: value for key, value in table.items() if key in known})
     except ValidationError as error:
         for problem in error.errors(include_url=False):
             key = ".".join(str(part) for part in problem["loc"]) or "(all keys)"

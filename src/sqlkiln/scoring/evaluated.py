@@ -6,17 +6,30 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import ConfigDict
+
 from sqlkiln.core.config import did_you_mean
 from sqlkiln.core.errors import UsageError
 from sqlkiln.core.files import parse_record
-from sqlkiln.core.records import Verdict
+from sqlkiln.core.records import Record, Verdict
 from sqlkiln.core.store import Manifest, read_jsonl, read_manifest
 from sqlkiln.scoring.metrics import UNSCORED
 from sqlkiln.scoring.summary import Scores
 
 SCORES = "scores.json"
 VERDICTS = "verdicts.jsonl"
+FAILURES = "failures.jsonl"
 STRICT = "strict"
+
+
+class Failure(Record):
+    """Why a row is wrong: all labels that apply, one of them first of all. Other fields: unread."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    id: str
+    primary: str
+    labels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -71,3 +84,13 @@ def read_evaluated(folder: Path) -> EvaluatedRun:
         verdicts.setdefault(verdict.metric, {})[verdict.id] = verdict
     scores = parse_record((folder / SCORES).read_bytes(), Scores, str(folder / SCORES))
     return EvaluatedRun(folder, manifest, scores, verdicts)
+
+
+def read_failures(folder: Path) -> dict[str, Failure]:
+    """The labels of a run's misses by id; none if it was evaluated without.
+
+    Raises:
+        DataError: if the file is not what this sqlkiln reads.
+    """
+    path = folder / FAILURES
+    return {f.id: f for f in read_jsonl(path, Failure)} if path.exists() else {}

@@ -63,7 +63,7 @@ def mcnemar(gained: int, lost: int) -> float:
     for i in range(min(gained, lost)):
         term = term * (n - i) // (i + 1)
         tail += term
-    return min(1.0, 2 * tail / 2**n)
+    return min(1.0, tail / 2 ** (n - 1)) if n else 1.0
 
 
 def difference_interval(
