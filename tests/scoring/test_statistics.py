@@ -2,7 +2,7 @@ import random
 
 import pytest
 
-from sqlkiln.scoring.statistics import bootstrap_interval, percentile
+from sqlkiln.scoring.statistics import bootstrap_interval, percentile, wilson_interval
 
 # Binomial 95% limits by Wilson's formula, n and right rows given; the bootstrap must come close.
 KNOWN = [(100, 50, 0.404, 0.596), (1000, 800, 0.774, 0.824), (300, 30, 0.071, 0.139)]
@@ -15,6 +15,16 @@ def test_interval_of_right_and_wrong_agrees_with_the_binomial(n, right, low, hig
     assert interval.high == pytest.approx(high, abs=0.012)
     assert (interval.confidence, interval.method) == (0.95, "bootstrap percentile")
     assert (interval.resamples, interval.seed) == (2000, 0)
+
+
+@pytest.mark.parametrize(("n", "right", "low", "high"), [*KNOWN, (10, 0, 0.0, 0.278)])
+def test_interval_by_formula(n, right, low, high):
+    interval = wilson_interval(right, n)
+    assert interval.low == pytest.approx(low, abs=6e-4)
+    assert interval.high == pytest.approx(high, abs=6e-4)
+    assert interval.method == "Wilson"
+    other = wilson_interval(n - right, n)
+    assert (other.low, other.high) == pytest.approx((1 - interval.high, 1 - interval.low))
 
 
 def test_interval_of_a_mean_agrees_with_the_normal():
@@ -71,3 +81,5 @@ def test_nothing_has_no_interval_and_no_percentile():
         bootstrap_interval([])
     with pytest.raises(ValueError, match="no percentile: there are no values"):
         percentile([], 0.5)
+    with pytest.raises(ValueError, match="no interval: there are no rows"):
+        wilson_interval(0, 0)

@@ -11,7 +11,7 @@ from sqlkiln.scoring.statistics import CONFIDENCE, RESAMPLES, Interval, bootstra
 class Paired(Record):
     """Run B against run A on `n` rows that both scored.
 
-    `difference` is B's mean score less A's, in [-1, 1]. A row is right if its score is 1:
+    `difference` is B's mean score less A's, in [-1, 1]. A row is right if its score is 1 or more:
     `gained` rows are right in B alone, `lost` ones in A alone; both are ids in order. `p` is
     McNemar's exact two-sided p: how likely a split of these rows as uneven as this one is, if
     neither run were better.
@@ -38,8 +38,8 @@ def pair(
     ids = sorted(a.keys() & b.keys())
     if not ids:
         raise ValueError("nothing to pair: the runs have no row in common; give two that do")
-    gained = tuple(i for i in ids if b[i] == 1.0 and a[i] < 1.0)
-    lost = tuple(i for i in ids if a[i] == 1.0 and b[i] < 1.0)
+    gained = tuple(i for i in ids if b[i] >= 1.0 > a[i])
+    lost = tuple(i for i in ids if a[i] >= 1.0 > b[i])
     score_a, score_b = (sum(run[i] for i in ids) / len(ids) for run in (a, b))
     return Paired(
         n=len(ids),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Sequence
+from statistics import NormalDist
 
 from sqlkiln.core.records import Record
 
@@ -52,6 +53,21 @@ def bootstrap_interval(
     means = sorted(math.fsum(draw.choices(ordered, k=n)) / n for _ in range(resamples))
     low, high = percentile(means, tail), percentile(means, 1 - tail)
     return _interval(low, high, confidence, "bootstrap percentile", resamples, seed)
+
+
+def wilson_interval(right: int, n: int, *, confidence: float = CONFIDENCE) -> Interval:
+    """Interval of the share `right / n` by a formula (Wilson 1927): at once, and fit for small n.
+
+    Raises:
+        ValueError: if there are no rows.
+    """
+    if n < 1:
+        raise ValueError("no interval: there are no rows; give at least one")
+    z, share = NormalDist().inv_cdf((1 + confidence) / 2), right / n
+    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    low, high = max(0.0, middle - half), min(1.0, middle + half)
+    return _interval(low, high, confidence, "Wilson", 0, 0)
 
 
 def _interval(
