@@ -15,7 +15,7 @@ from sqlkiln.cli.ask import parse_adapter
 from sqlkiln.core.errors import UsageError
 
 ANSWERS = {
-    "That failed": "SELECT name FROM customer WHERE city = 'Oslo'",
+    "Note: ": "SELECT name FROM customer WHERE city = 'Oslo'",
     "names": "SELECT name, city FROM customer ORDER BY id",
     "wrong then right": "SELECT nam FROM customer",
     "wrong": "SELECT count(*) FROM client",

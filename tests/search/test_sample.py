@@ -57,9 +57,9 @@ def test_repair_shows_the_error_and_takes_the_second_answer(database):
     assert "client" in error
 
 
-def test_the_second_prompt_carries_the_failed_statement_and_its_error(database):
+def test_the_second_prompt_carries_the_error(database):
     answers = {
-        "That failed": "SELECT city FROM customer WHERE id = 2",
+        "Note: ": "SELECT city FROM customer WHERE id = 2",
         "how many": "SELECT town FROM customer",
     }
     solution = solve(Repair(), database, answers)

@@ -56,9 +56,11 @@ def messages(
     evidence: str = "",
     failed: tuple[str, str] | None = None,
 ) -> tuple[Message, ...]:
-    """Ask `question` over the schema; with `failed` = (sql, database error), ask to mend that.
+    """Ask `question` over the schema; with `failed` = (sql, database error), ask once more.
 
-    The last message is the prefill `PREFILL`, so that the completion is SQL up to `STOP`.
+    Of a failed try only the error is shown: small models that see the statement too write it
+    again as it was (docs/LOG.md). The last message is the prefill `PREFILL`, so that the
+    completion is SQL up to `STOP`.
 
     Raises:
         UsageError: if the question is empty or longer than `MAX_QUESTION_CHARS`.
@@ -69,15 +71,9 @@ def messages(
     if evidence.strip():
         asked += f"Hint: {_one_line(evidence)}\n"
     asked += f"Question: {check_question(question)}"
-    turns = [Message("system", system), Message("user", asked)]
     if failed is not None:
-        sql, error = failed
-        turns.append(Message("assistant", f"{PREFILL}{sql}\n```"))
-        turns.append(
-            Message("user", f"That failed: {_one_line(error)}\nWrite the corrected query.")
-        )
-    turns.append(Message("assistant", PREFILL))
-    return tuple(turns)
+        asked += f"\nNote: {_one_line(failed[1])}"
+    return (Message("system", system), Message("user", asked), Message("assistant", PREFILL))
 
 
 def check_question(question: str) -> str:
