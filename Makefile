@@ -22,9 +22,9 @@ SQLKILN := $(BIN)/sqlkiln
 demo: .venv/.base  ## ask a real database with the default model, then score it
 	$(SQLKILN) models pull qwen2.5-coder-0.5b
 	$(SQLKILN) samples build samples
-	$(SQLKILN) ask samples/retail/retail.sqlite "Which five customers spent the most in total?"
-	$(SQLKILN) ask samples/library/library.sqlite "How many books are there in each genre?"
-	$(SQLKILN) ask samples/company/company.sqlite "What is the average salary in each department?"
+	$(SQLKILN) ask samples/retail/retail.sqlite "How many customers are there in each country?"
+	$(SQLKILN) ask samples/library/library.sqlite "What are the titles of the five books with the most pages?"
+	$(SQLKILN) ask samples/company/company.sqlite "Who are the five best paid employees?"
 	$(SQLKILN) run recipes/demo.toml
 
 test: .venv/.dev  ## all tests
