@@ -76,10 +76,10 @@ def test_predict_then_evaluate(folder):
     assert done.returncode == 0, done.stderr
     scores = json.loads(done.stdout)
     assert scores["run"] == "run"
-    assert scores["metrics"]["execution"]["n"] == 3
-    assert scores["metrics"]["execution"]["right"] == 2
-    assert scores["metrics"]["execution"]["failures"] == {"wrong_rows": 1}
-    interval = scores["metrics"]["execution"]["interval"]
+    assert scores["metrics"]["execution.strict"]["n"] == 3
+    assert scores["metrics"]["execution.strict"]["right"] == 2
+    assert scores["metrics"]["execution.strict"]["failures"] == {"wrong_rows": 1}
+    interval = scores["metrics"]["execution.strict"]["interval"]
     assert interval["low"] <= 2 / 3 <= interval["high"]
     assert {key: scores[key] for key in scores if key != "run"} == json.loads(
         (folder / "run" / "scores.json").read_text()
@@ -94,7 +94,7 @@ def test_scores_are_shown_as_a_table(folder):
     assert "jsonl dev: 3 of 3 questions, predicted by scripted:script.json (greedy" in done.stdout
     assert "execution" in done.stdout
     assert "66.67%" in done.stdout
-    assert "execution: wrong by cause: wrong_rows 1" in done.stdout
+    assert "execution.strict: wrong by cause: wrong_rows 1" in done.stdout
     again = command(folder, "evaluate", "run")
     assert again.stdout == done.stdout
     assert "run: already done; remove manifest-evaluate.json" in again.stderr
@@ -115,7 +115,7 @@ def test_predictions_made_elsewhere(folder):
     (folder / "pred.sql").write_text("SELECT 3\nSELECT 9.5\nSELECT 'hat' UNION ALL SELECT 'cup'\n")
     done = command(folder, *EVALUATE, "--predictions", "pred.sql", "--out", "run", "--json")
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["metrics"]["execution"]["score"] == 1.0
+    assert json.loads(done.stdout)["metrics"]["execution.strict"]["score"] == 1.0
 
 
 @pytest.mark.parametrize(
@@ -206,8 +206,8 @@ def test_a_killed_run_goes_on_and_loses_no_row(many):
     assert len(ids(predictions)) == MANY
 
     scores = json.loads(command(many, "evaluate", "run", "--json").stdout)
-    assert scores["metrics"]["execution"]["right"] == 1
-    assert scores["metrics"]["execution"]["n"] == MANY
+    assert scores["metrics"]["execution.strict"]["right"] == 1
+    assert scores["metrics"]["execution.strict"]["n"] == MANY
 
 
 def test_ctrl_c_ends_with_130_and_keeps_what_is_done(many):

@@ -167,7 +167,8 @@ questions = "pets.jsonl"
 model = "scripted:wrong.json"
 
 [evaluate]
-metrics = ["execution"]
+modes = ["strict"]
+metrics = []
 """
 
 
@@ -188,5 +189,5 @@ def test_two_models_are_predicted_with_and_scored_side_by_side(tmp_path):
     assert done.returncode == 0, done.stderr
     runs = [json.loads(line) for line in done.stdout.splitlines()]
     assert [run["stage"] for run in runs] == ["predict", "predict", "evaluate", "evaluate"]
-    assert [run["counts"]["execution"] for run in runs[2:]] == [1.0, 0.0]
+    assert [run["counts"]["execution.strict"] for run in runs[2:]] == [1.0, 0.0]
     assert (tmp_path / runs[2]["folder"] / "verdicts.jsonl").exists()

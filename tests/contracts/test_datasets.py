@@ -33,8 +33,54 @@ def jsonl(folder):
     return DatasetOptions(questions=path)
 
 
-LAID_OUT = {"spider": spider, "jsonl": jsonl}
+def bird(folder):
+    row = {"question_id": 0, "db_id": "pets", "evidence": "", "difficulty": "simple"}
+    rows = [{**row, "question": "How many?", "SQL": "SELECT COUNT(*) FROM pet"}]
+    (folder / "dev.json").write_text(json.dumps(rows))
+    make_database(folder / "dev_databases" / "pets" / "pets.sqlite")
+    return DatasetOptions(folder)
+
+
+def wikisql(folder):
+    form = {"sel": 0, "agg": 3, "conds": [[0, 0, "Rex"]]}
+    rows = [{"table_id": i, "question": "How many?", "sql": form} for i in ("1-1-1", "1-1-2")]
+    (folder / "dev.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    table = {"id": "1-1-1", "header": ["Name"], "types": ["text"], "rows": [["Rex"]]}
+    (folder / "dev.tables.jsonl").write_text(json.dumps(table))
+    return DatasetOptions(folder)
+
+
+def create_context(folder):
+    row = {"question": "How many?", "context": "CREATE TABLE pet (name VARCHAR)"}
+    rows = [{**row, "answer": "SELECT COUNT(*) FROM pet", "db_id": "pets"}]
+    (folder / "spider_create_context_val.json").write_text(json.dumps(rows))
+    return DatasetOptions(folder)
+
+
+def b1(folder):
+    row = {"question": "How many?", "gold_sql": "SELECT COUNT(*) FROM pet;"}
+    public = {**row, "id": "public-1", "schema": "CREATE TABLE pet (name VARCHAR)"}
+    lines = [json.dumps(public), json.dumps({**row, "id": "shop-1", "domain": "shop"})]
+    (folder / "sql-routed-mixed-v1").mkdir()
+    (folder / "sql-routed-mixed-v1" / "mixed114.jsonl").write_text("\n".join(lines))
+    return DatasetOptions(folder)
+
+
+LAID_OUT = {
+    "spider": spider,
+    "jsonl": jsonl,
+    "bird": bird,
+    "wikisql": wikisql,
+    "create_context": create_context,
+    "b1": b1,
+}
 """How to make a small one; a dataset that is not here must open without being told anything."""
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path_factory, monkeypatch):
+    folder = tmp_path_factory.getbasetemp() / "cache"
+    monkeypatch.setenv("SQLKILN_CACHE_DIR", str(folder))
 
 
 @pytest.fixture(params=NAMES)

@@ -7,8 +7,13 @@ import pytest
 from sqlkiln.core import plugins
 from sqlkiln.core.plugins import Limits
 from sqlkiln.core.records import Example, Verdict
+from sqlkiln.evaluate.rows import MissingDatabase, compares_rows
+from sqlkiln.scoring.verdicts import UNSCORED
 
 GOLD = "SELECT name, age FROM pet WHERE age > 1 ORDER BY age"
+GOLDS = (GOLD, "SELECT name FROM pet WHERE age > 1")
+"""Not every metric can score the first: WikiSQL's knows no ORDER BY."""
+
 HOSTILE = [
     "",
     "   ",
@@ -65,21 +70,33 @@ def example(gold=GOLD):
 def check(verdict, name):
     assert isinstance(verdict, Verdict)
     assert (verdict.id, verdict.db_id, verdict.metric) == ("q7", "pets", name)
-    assert 0.0 <= verdict.score <= 1.0
+    assert 0.0 <= verdict.score
+    assert verdict.score <= 1.0 or plugins.load("metrics", name).may_exceed_one
     assert verdict.reason.strip()
     assert Verdict.model_validate_json(verdict.model_dump_json()) == verdict
 
 
-def test_gold_is_right(metric, name, database):
-    verdict = metric.score(example(), GOLD, database)
-    check(verdict, name)
-    assert verdict.score == 1.0
+def test_gold_is_right_wherever_it_can_be_scored(metric, name, database):
+    verdicts = [metric.score(example(gold), gold, database) for gold in GOLDS]
+    for verdict in verdicts:
+        check(verdict, name)
+        assert verdict.score == 1.0 or UNSCORED & set(verdict.flags)
+    assert any(verdict.score for verdict in verdicts)
 
 
-def test_another_query_is_not_right(metric, name, database):
-    verdict = metric.score(example(), "SELECT name FROM pet", database)
+@pytest.mark.parametrize("gold", GOLDS)
+def test_another_query_is_not_right(metric, name, database, gold):
+    verdict = metric.score(example(gold), "SELECT name FROM pet", database)
     check(verdict, name)
     assert verdict.score < 1.0
+
+
+def test_without_a_database_there_is_a_verdict_if_the_metric_needs_none(metric, name):
+    if compares_rows(metric):
+        return
+    verdict = metric.score(example(GOLDS[1]), GOLDS[1], MissingDatabase("pets"))
+    check(verdict, name)
+    assert verdict.score == 1.0 or UNSCORED & set(verdict.flags)
 
 
 @pytest.mark.parametrize("predicted", HOSTILE, ids=range(len(HOSTILE)))

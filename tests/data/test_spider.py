@@ -133,3 +133,16 @@ def test_the_real_dev_split_has_972_questions_with_a_database(spider_data):
     assert len(there) == 972
     assert {e.db_id for e in examples} - {e.db_id for e in there} == {"wta_1"}
     assert len(opened(spider_data, split="train").examples()) == 8659
+
+
+@pytest.mark.parametrize("name", ["tables.json", "dev_tables.json"])
+def test_tables_json_is_read_by_db_id(folder, name):
+    assert opened(folder).table_entries() == {}
+    write(folder / name, [{"db_id": "dogs", "table_names_original": ["dog"]}])
+    assert opened(folder).table_entries()["dogs"]["table_names_original"] == ["dog"]
+
+
+def test_a_tables_json_of_another_form_is_refused(folder):
+    write(folder / "tables.json", {"dogs": []})
+    with pytest.raises(DataError, match=r"tables\.json: not a list of objects"):
+        opened(folder).table_entries()

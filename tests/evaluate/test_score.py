@@ -12,6 +12,7 @@ from sqlkiln.evaluate import predict, score
 from sqlkiln.evaluate.score import EvaluateConfig
 from sqlkiln.scoring.summary import Scores
 
+METRICS = ("execution.strict", "execution.spider", "execution.bird", "exact_match", "string")
 ENDLESS = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x FROM c) SELECT count(*) FROM c"
 
 
@@ -46,13 +47,13 @@ def read(folder):
 
 def test_gold_is_right_wherever_it_runs(predicted):
     scores, verdicts = evaluate(predicted())
-    execution = scores.metrics["execution"]
+    execution = scores.metrics["execution.strict"]
     assert (execution.n, execution.right, execution.score) == (5, 5, 1.0)
     assert [(row.id, row.db_id) for row in execution.unscored] == [("spider-dev-0005", "cars")]
     assert execution.unscored[0].reason.startswith("gold failed: UnknownName: ")
     assert (scores.questions, scores.scored) == (7, 6)
     assert scores.missing_databases == {"dogs": 1}
-    assert sorted(verdicts) == [(n, m) for n in (0, 1, 2, 4, 5, 6) for m in ("execution", "string")]
+    assert sorted(verdicts) == [(n, m) for n in (0, 1, 2, 4, 5, 6) for m in sorted(METRICS)]
     assert scores.metrics["string"].n == 6
 
 
@@ -77,22 +78,25 @@ def test_wrong_predictions_are_counted_by_cause(predicted):
         }
     )
     scores, verdicts = evaluate(run)
-    assert scores.metrics["execution"].failures == {
+    assert scores.metrics["execution.strict"].failures == {
         "wrong_rows": 1,
         "UnknownName": 1,
         "no_sql": 1,
         "model_error": 1,
     }
     assert (scores.failed_predictions, scores.absent_predictions) == (1, 0)
-    assert verdicts[6, "execution"].reason == "the model failed: BackendError: bad request"
-    assert scores.metrics["execution"].score == 0.2
+    assert verdicts[6, "execution.strict"].reason == "the model failed: BackendError: bad request"
+    assert scores.metrics["execution.strict"].score == 0.2
 
 
 def test_an_empty_database_is_named(predicted):
     scores, verdicts = evaluate(predicted())
     assert scores.empty_databases == ("hollow",)
-    assert verdicts[4, "execution"].flags == ("empty_equals_empty", "empty_database")
-    assert scores.metrics["execution"].flags == {"empty_equals_empty": 1, "empty_database": 1}
+    assert verdicts[4, "execution.strict"].flags == ("empty_equals_empty", "empty_database")
+    assert scores.metrics["execution.strict"].flags == {
+        "empty_equals_empty": 1,
+        "empty_database": 1,
+    }
 
 
 def test_an_empty_result_of_a_full_database_is_only_flagged(predicted, data):
@@ -103,13 +107,16 @@ def test_an_empty_result_of_a_full_database_is_only_flagged(predicted, data):
     )
     (data / "dev.json").write_text(text)
     scores, verdicts = evaluate(predicted({"Names of pets?": "SELECT name FROM pet WHERE age > 9"}))
-    assert verdicts[1, "execution"].flags == ("empty_equals_empty",)
+    assert verdicts[1, "execution.strict"].flags == ("empty_equals_empty",)
     assert scores.empty_databases == ("hollow",)
 
 
 def test_a_tie_is_right_in_either_form(predicted):
     _, verdicts = evaluate(predicted({"Oldest pet?": "SELECT 'Kim'"}))
-    assert (verdicts[6, "execution"].score, verdicts[6, "execution"].flags) == (1.0, ("limit_tie",))
+    assert (verdicts[6, "execution.strict"].score, verdicts[6, "execution.strict"].flags) == (
+        1.0,
+        ("limit_tie",),
+    )
     assert verdicts[6, "string"].score == 0.0
 
 
@@ -134,13 +141,13 @@ def test_a_killed_evaluation_goes_on(predicted, tmp_path):
     run = predicted({"How many pets?": "SELECT 4"})
     whole, _ = evaluate(run, tmp_path / "whole")
     lines = (tmp_path / "whole" / "verdicts.jsonl").read_bytes().splitlines(keepends=True)
-    for kept in (1, 3, 7):
+    for kept in (1, 5, 13):
         out = tmp_path / f"killed-{kept}"
         out.mkdir()
         (out / "verdicts.jsonl").write_bytes(b"".join(lines[:kept]) + lines[kept][:30])
         scores, verdicts = evaluate(run, out)
         assert scores.metrics == whole.metrics
-        assert len(verdicts) == 12
+        assert len(verdicts) == 6 * len(METRICS)
 
 
 def test_an_hour_long_prediction_costs_its_deadline(predicted):
@@ -148,8 +155,8 @@ def test_an_hour_long_prediction_costs_its_deadline(predicted):
     start = time.monotonic()
     scores, verdicts = evaluate(run, timeout_s=0.5)
     assert time.monotonic() - start < 5
-    assert verdicts[0, "execution"].details["failure"] == "QueryTimeout"
-    assert scores.metrics["execution"].right == 4
+    assert verdicts[0, "execution.strict"].details["failure"] == "QueryTimeout"
+    assert scores.metrics["execution.strict"].right == 4
 
 
 def test_a_database_that_cannot_be_read_is_named_and_not_scored(predicted, data):
@@ -157,8 +164,8 @@ def test_a_database_that_cannot_be_read_is_named_and_not_scored(predicted, data)
     (data / "database" / "cars" / "cars.sqlite").write_bytes(b"no database")
     scores, verdicts = evaluate(run)
     assert list(scores.unreadable_databases) == ["cars"]
-    assert scores.scored == len(verdicts) / 2 == 4
-    assert scores.metrics["execution"].n == 4
+    assert scores.scored == len(verdicts) / len(METRICS) == 4
+    assert scores.metrics["execution.strict"].n == 4
 
 
 def test_a_database_that_predict_could_not_read_is_named_too(predicted, data):
@@ -194,7 +201,10 @@ def test_many_questions_over_one_database_are_shared_out(predicted, data, worker
     (data / "dev.json").write_text(json.dumps(rows))
     run = predicted({row["question"]: row["query"] for row in rows} | {"Number 7?": "SELECT 7"})
     scores, _ = evaluate(run, workers=workers)
-    assert (scores.metrics["execution"].n, scores.metrics["execution"].right) == (150, 149)
+    assert (scores.metrics["execution.strict"].n, scores.metrics["execution.strict"].right) == (
+        150,
+        149,
+    )
 
 
 def test_changed_questions_are_refused(predicted, data):
@@ -239,10 +249,12 @@ def test_a_file_of_statements_is_scored(data, tmp_path):
     path.write_text("SELECT 3\tpets\nSELECT 'x'\tpets\nSELECT 2\n\n\nSELECT 1\nSELECT 'Rex'\n")
     scores, verdicts = evaluate_file(data, path, tmp_path / "out")
     right = {
-        number for (number, metric), v in verdicts.items() if metric == "execution" and v.score
+        number
+        for (number, metric), v in verdicts.items()
+        if metric == "execution.strict" and v.score
     }
     assert right == {0, 2, 6}
-    assert scores.metrics["execution"].failures == {"wrong_rows": 1, "no_sql": 1}
+    assert scores.metrics["execution.strict"].failures == {"wrong_rows": 1, "no_sql": 1}
     assert scores.missing_databases == {"dogs": 1}
     assert scores.predicted_by == {"predictions": str(path)}
     assert scores.cost.p50_s is None
@@ -255,8 +267,8 @@ def test_questions_that_a_file_leaves_out_count_as_wrong(data, tmp_path):
     path.write_text('{"question_id": 2, "pred": "SELECT 2"}\n{"id": "spider-dev-0000", "sql": "x"}')
     scores, verdicts = evaluate_file(data, path, tmp_path / "out")
     assert (scores.absent_predictions, scores.failed_predictions) == (3 + 1, 0)
-    assert scores.metrics["execution"].score == 0.2
-    assert verdicts[1, "execution"].reason == "there is no prediction"
+    assert scores.metrics["execution.strict"].score == 0.2
+    assert verdicts[1, "execution.strict"].reason == "there is no prediction"
 
 
 def test_a_changed_file_is_another_run(data, tmp_path):

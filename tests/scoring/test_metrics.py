@@ -213,7 +213,7 @@ def example(gold):
 def test_hand_checked_verdicts(database, gold, predicted, right, flags):
     verdict = ExecutionAccuracy().score(example(gold), predicted, database)
     assert (verdict.score, verdict.flags) == (right, flags), verdict.reason
-    assert (verdict.id, verdict.db_id, verdict.metric) == ("q1", "music", "execution")
+    assert (verdict.id, verdict.db_id, verdict.metric) == ("q1", "music", "execution.strict")
 
 
 @pytest.mark.parametrize("gold", sorted({case[0] for case in CASES}))

@@ -11,11 +11,8 @@ from sqlkiln.cli.ask import parse_adapter
 from sqlkiln.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
     from sqlkiln.core.plugins import Stage
     from sqlkiln.core.store import Manifest
-    from sqlkiln.scoring.summary import MetricScore, Scores
 
 INTERRUPTED = 130
 MOST_NAMED = 10
@@ -117,6 +114,20 @@ def evaluate(
     out: Annotated[
         Path | None, typer.Option(help="The run folder to fill; RUN itself if not given.")
     ] = None,
+    modes: Annotated[
+        str | None,
+        typer.Option(help="How results are compared: strict, spider, bird; all if not given."),
+    ] = None,
+    metrics: Annotated[
+        str | None,
+        typer.Option(
+            help="Others to score by: exact_match,string if not given; also soft_f1, ves, rves, "
+            "wikisql."
+        ),
+    ] = None,
+    prices: Annotated[
+        Path | None, typer.Option(help="A price list (TOML) instead of sqlkiln's own.")
+    ] = None,
     timeout: QueryTimeout = None,
     resamples: Annotated[int | None, typer.Option(help="For the bootstrap interval.")] = None,
     seed: Annotated[int | None, typer.Option(help="For the bootstrap interval.")] = None,
@@ -125,10 +136,13 @@ def evaluate(
 ) -> None:
     """Score predictions against the gold SQL.
 
-    They are in RUN, or in a file made elsewhere. Writes verdicts.jsonl and scores.json.
+    They are in RUN, or in a file made elsewhere. Writes scores.json, the verdict of every row and
+    metric with its reason (verdicts.jsonl), and what the misses have to teach (failures.jsonl,
+    preferences.jsonl).
     """
     from sqlkiln.core.store import MANIFEST
-    from sqlkiln.evaluate.score import SCORES, STAGE, EvaluateConfig
+    from sqlkiln.evaluate.score import STAGE, EvaluateConfig
+    from sqlkiln.scoring.evaluated import SCORES
 
     if (run is None) == (predictions is None):
         raise UsageError("nothing to evaluate, or too much; give either RUN or --predictions FILE")
@@ -144,6 +158,9 @@ def evaluate(
         questions=questions,
         split=split,
         predictions=predictions,
+        modes=_words(modes),
+        metrics=_words(metrics),
+        prices=prices,
         timeout_s=timeout,
         resamples=resamples,
         seed=seed,
@@ -152,6 +169,11 @@ def evaluate(
     inputs = (run,) if run is not None else ()
     _execute(STAGE, config, inputs, folder, EVALUATED if folder == run else MANIFEST)
     _show(folder / SCORES, as_json)
+
+
+def _words(text: str | None) -> tuple[str, ...] | None:
+    """The words of a comma-separated list."""
+    return None if text is None else tuple(w for part in text.split(",") if (w := part.strip()))
 
 
 # --------------------------------------------------------------------------- running
@@ -175,19 +197,21 @@ def _settings(kind: type[C], **given: Any) -> C:
 def _execute(
     stage: Stage, config: Any, inputs: tuple[Path, ...], out: Path, manifest_name: str = ""
 ) -> Manifest:
-    from sqlkiln.core.store import MANIFEST, execute_stage, find_complete
+    from sqlkiln.core.store import MANIFEST, execute_stage, read_manifest
 
     name = manifest_name or MANIFEST
-    if find_complete(stage, config, inputs, out, name) is not None:
-        typer.echo(f"{out}: already done; remove {name} there to do it again", err=True)
+    before = read_manifest(out, name)
     try:
-        return execute_stage(stage, config, inputs, out, name)
+        manifest = execute_stage(stage, config, inputs, out, name)
     except KeyboardInterrupt:
         typer.echo(
             f"stopped: what is done is kept in {out}; the same command goes on from there", err=True
         )
         _exit_if_threads_are_left()
         raise typer.Exit(INTERRUPTED) from None
+    if manifest == before:
+        typer.echo(f"{out}: already done; remove {name} there to do it again", err=True)
+    return manifest
 
 
 def _exit_if_threads_are_left() -> None:
@@ -221,8 +245,7 @@ def _print_json(value: Any) -> None:
 
 
 def _show(path: Path, as_json: bool) -> None:
-    from rich.console import Console
-
+    from sqlkiln.cli.scores import print_scores
     from sqlkiln.core.files import parse_record
     from sqlkiln.scoring.summary import Scores
 
@@ -231,53 +254,5 @@ def _show(path: Path, as_json: bool) -> None:
     _report_left_out(scores.unreadable_databases, "unreadable")
     if as_json:
         _print_json({"run": str(path.parent), **scores.model_dump(mode="json")})
-        return
-    console = Console(soft_wrap=True)
-    console.print(_heading(scores), highlight=False, markup=False)
-    console.print(_score_table(scores))
-    for score in scores.metrics.values():
-        for line in _remarks(score):
-            console.print(f"{score.metric}: {line}", highlight=False, markup=False)
-    console.print(f"written to {path.parent}", style="dim", highlight=False, markup=False)
-
-
-def _heading(scores: Scores) -> str:
-    source, by = scores.source, scores.predicted_by
-    what = f"{source.dataset} {source.split}: {scores.scored} of {scores.questions} questions"
-    who = by.get("model") or by.get("predictions")
-    how = ", ".join(str(by[name]) for name in ("strategy", "schema_style") if name in by)
-    return f"{what}, predicted by {who}" + (f" ({how})" if how else "")
-
-
-def _score_table(scores: Scores) -> RenderableType:
-    from rich import box
-    from rich.table import Table
-
-    table = Table(box=box.ROUNDED, header_style="bold")
-    for name in ("metric", "score", "95% interval", "right", "of"):
-        table.add_column(name, justify="left" if name == "metric" else "right")
-    for score in scores.metrics.values():
-        interval = score.interval
-        table.add_row(
-            score.metric,
-            "-" if score.score is None else f"{score.score:.2%}",
-            f"{interval.low:.2%} to {interval.high:.2%}" if interval else "-",
-            str(score.right),
-            str(score.n),
-        )
-    return table
-
-
-def _remarks(score: MetricScore) -> list[str]:
-    def listed(counts: dict[str, int]) -> str:
-        return ", ".join(f"{name} {count}" for name, count in counts.items())
-
-    lines = []
-    if score.failures:
-        lines.append(f"wrong by cause: {listed(score.failures)}")
-    if score.flags:
-        lines.append(f"flags: {listed(score.flags)}")
-    if score.unscored:
-        first = ", ".join(f"{row.id} ({row.reason})" for row in score.unscored[:3])
-        lines.append(f"{len(score.unscored)} rows not counted, the first: {first}")
-    return lines
+    else:
+        print_scores(scores, str(path.parent))

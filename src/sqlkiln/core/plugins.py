@@ -206,6 +206,14 @@ class Dataset(Protocol):
         """The database of `db_id`, or None if it is missing."""
 
 
+@runtime_checkable
+class DescribesTables(Protocol):
+    """What a dataset may offer besides: descriptions of its databases in Spider's form."""
+
+    def table_entries(self) -> Mapping[str, Mapping[str, Any]]:
+        """The entries of tables.json by db_id; empty if there is no such file."""
+
+
 # --------------------------------------------------------------------------- metrics
 
 
@@ -214,7 +222,11 @@ class Metric(Protocol):
     """Scores one predicted statement against the gold one.
 
     A metric that does not compare what statements return may say so with `compares_rows = False`.
-    Only such metrics are asked about examples whose tables are known, but not what is in them.
+    Only such metrics are asked about examples whose tables are known, but not what is in them, or
+    whose database is missing: that one raises `DatabaseUnreadable` whatever it is asked.
+
+    A metric may have a method `prepare(dataset)`, which is called once, before the first row. One
+    whose scores may exceed 1, such as a measure of speed, says so with `may_exceed_one = True`.
     """
 
     name: str

@@ -95,7 +95,7 @@ class Prediction(Record):
 
 
 class Verdict(Record):
-    """What one metric says of one prediction: `score` in [0, 1], and why."""
+    """What one metric says of one prediction: `score` (1 is right, 0 is wrong), and why."""
 
     schema_id: Literal["verdict/1"] = "verdict/1"
     id: str
@@ -105,6 +105,23 @@ class Verdict(Record):
     reason: str
     flags: tuple[str, ...] = ()
     details: dict[str, Any] = {}
+
+
+class PreferencePair(Record):
+    """Two answers to one question: `chosen` is the gold SQL, `rejected` what a model wrote.
+
+    `label` is why the latter is wrong (`scoring.failures`).
+    """
+
+    schema_id: Literal["preference_pair/1"] = "preference_pair/1"
+    id: str
+    db_id: str
+    question: str
+    evidence: str = ""
+    chosen: str
+    rejected: str
+    label: str = ""
+    model: str = ""
 
 
 class Tokens(Record):

@@ -7,10 +7,35 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sqlkiln.core.errors import DataError
+from sqlkiln.core.errors import DataError, UsageError
+from sqlkiln.core.plugins import DatasetOptions
 
 GOLD_FIELDS = ("gold_sql", "query", "SQL", "sql")
 SUFFIXES = (".sqlite", ".sqlite3", ".db", ".duckdb")
+
+
+def find_questions(options: DatasetOptions, dataset: str, names: Sequence[str]) -> Path:
+    """The file of questions that was given, or else the first of `names` in the data folder.
+
+    Raises:
+        UsageError: if no folder is given.
+        DataError: if the folder or the file is not there.
+    """
+    data, given = options.data, options.questions
+    if data is None:
+        raise UsageError(f"no folder given for the dataset {dataset}; add --data DIR")
+    if not data.is_dir():
+        raise DataError(f"no such folder: {data}; check --data")
+    places = [data / name for name in names] if given is None else [given, data / given]
+    found = next((path for path in places if path.is_file()), None)
+    if found is not None:
+        return found
+    if given is not None:
+        raise DataError(f"no such file: {given}; check --questions")
+    raise DataError(
+        f"no questions of split {options.split!r}: {data} has no {' or '.join(names[:3])}; "
+        "check --data and --split, or give --questions"
+    )
 
 
 def read_text(path: Path) -> str:

@@ -2,7 +2,8 @@
 
 Reads DIR/dev.json (or the questions of another split) and the databases in
 DIR/database/<db_id>/<db_id>.sqlite. BIRD's names for the same things work too: `SQL`, `evidence`,
-`question_id`, dev_databases/. tables.json is not needed: schemas are read from the databases.
+`question_id`, dev_databases/. Schemas are read from the databases; tables.json is needed only by
+metrics that must know the keys which Spider's official script knows.
 It does not fetch anything, and it gives out the gold SQL as it is written, faults included.
 
 An id is `spider-<split>-<number>`: the row's place in the split, from 0, or its `question_id` if
@@ -12,7 +13,7 @@ name stands for the split.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -37,6 +38,8 @@ SPLITS = {
     ),
 }
 """The files of a split: of each group the first that exists, one after the other."""
+
+TABLES = ("tables.json", "{split}_tables.json", "dev_tables.json")
 
 FOLDERS = ("database", "{split}_database", "{split}_databases", "databases")
 
@@ -110,6 +113,25 @@ class Spider:
         folders = [self.data / folder.format(split=self.split) for folder in FOLDERS]
         folders += [self.data / "dev_databases", self.data / "train_databases"]
         return find_database(folders, db_id)
+
+    def table_entries(self) -> Mapping[str, Mapping[str, Any]]:
+        """The entries of tables.json (BIRD: dev_tables.json) by db_id; none without the file.
+
+        Raises:
+            DataError: if the file is not a list of such entries.
+        """
+        return self._table_entries
+
+    @cached_property
+    def _table_entries(self) -> dict[str, dict[str, Any]]:
+        names = (self.data / name.format(split=self.split) for name in TABLES)
+        path = next((path for path in names if path.is_file()), None)
+        if path is None:
+            return {}
+        entries = parse_json(read_text(path), str(path))
+        if not isinstance(entries, list) or not all(isinstance(e, dict) for e in entries):
+            raise DataError(f"{path}: not a list of objects; give a file laid out like tables.json")
+        return {str(entry.get("db_id")): entry for entry in entries}
 
 
 def _split_files(data: Path, split: str) -> tuple[Path, ...]:

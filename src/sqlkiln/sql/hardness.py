@@ -26,13 +26,20 @@ def hardness(sql: str, dialect: str = "sqlite") -> str:
     Raises:
         SQLSyntaxError: if it cannot be parsed or is not a query.
     """
-    tree = parse(sql, dialect)
+    level = hardness_of(parse(sql, dialect))
+    if level is None:
+        raise SQLSyntaxError(f"cannot grade the statement: {sql[:60]!r} is no query; give a SELECT")
+    return level
+
+
+def hardness_of(tree: exp.Expr | None) -> str | None:
+    """As `hardness`, for a statement that has been parsed; None if it is no query."""
     first, combined = tree, False
     while isinstance(first, exp.SetOperation | exp.Subquery):
         combined = combined or isinstance(first, exp.SetOperation)
         first = first.this
     if not isinstance(first, exp.Select):
-        raise SQLSyntaxError(f"cannot grade the statement: {sql[:60]!r} is no query; give a SELECT")
+        return None
     return _level(_clauses(first), _nested(first) + combined, _others(first))
 
 
