@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from sqlkiln import __version__
-from sqlkiln.cli import ask, compare, doctor, evaluate, gate, models, run, samples, schema
+from sqlkiln.cli import ask, compare, data, doctor, evaluate, gate, models, run, samples, schema
 from sqlkiln.core.errors import SqlkilnError
 
 INTERRUPTED = 130
@@ -24,7 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-for _commands in (ask, schema, samples, models, evaluate, compare, gate, run, doctor):
+for _commands in (ask, schema, samples, data, models, evaluate, compare, gate, run, doctor):
     _commands.register(app)
 
 
