@@ -87,3 +87,8 @@ def test_the_cache_is_bounded(cache, settled, tmp_path, monkeypatch):
     for path in (settled, *others):
         file_digests([path])
     assert list(json.loads(cache.read_text())) == [str(path) for path in others[1:]]
+
+
+def test_a_file_that_is_not_there_has_no_digest(cache, tmp_path):
+    path = tmp_path / "gone.sqlite"
+    assert file_digests([path]) == {path: "unreadable"}

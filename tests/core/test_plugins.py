@@ -45,7 +45,7 @@ def test_a_plug_in_whose_package_is_not_installed_is_named(demo_plugin):
 
 
 def test_an_unknown_name_is_refused_with_the_known_ones():
-    with pytest.raises(UsageError, match=r"unknown metrics entry: 'fame'; known are execution"):
+    with pytest.raises(UsageError, match=r"unknown metrics entry: 'fame'; known are exact_match"):
         plugins.load("metrics", "fame")
 
 

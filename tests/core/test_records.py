@@ -12,6 +12,7 @@ from sqlkiln.core.records import (
     Example,
     ForeignKey,
     Prediction,
+    PreferencePair,
     Record,
     Table,
     Timings,
@@ -35,6 +36,7 @@ FILLED = (
     Example(id="1", db_id="shop", question="Who?", gold_sql="SELECT 1", tags=("train",)),
     Prediction(id="1", db_id="shop", sql="SELECT 1", error="no such column: x", attempts=2),
     Verdict(id="1", db_id="shop", metric="execution", score=0.5, reason="rows", details={"n": 1}),
+    PreferencePair(id="1", db_id="shop", question="Who?", chosen="SELECT 1", rejected="SELECT 2"),
     Answer(
         question="Who?",
         sql="SELECT name, n FROM t",

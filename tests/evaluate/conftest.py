@@ -28,6 +28,12 @@ QUESTIONS = [
 """'dogs' is missing, 'hollow' has no rows, cars have no colour."""
 
 
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path, monkeypatch):
+    """Results and digests are kept beside the test, not in the user's cache."""
+    monkeypatch.setenv("SQLKILN_CACHE_DIR", str(tmp_path / "cache"))
+
+
 def make_database(path, script):
     path.parent.mkdir(parents=True, exist_ok=True)
     connection = sqlite3.connect(path)

@@ -1,7 +1,9 @@
 import hashlib
 import json
 import random
+import sqlite3
 import time
+from contextlib import closing
 
 import pytest
 
@@ -286,3 +288,13 @@ def test_a_file_that_does_not_fit_leaves_no_scores(data, tmp_path):
     with pytest.raises(DataError, match="wrong number of predictions: 1 for 7 questions"):
         evaluate_file(data, path, tmp_path / "out")
     assert not (tmp_path / "out" / "scores.json").exists()
+
+
+def test_a_changed_database_is_another_run(data, tmp_path):
+    path = tmp_path / "pred.jsonl"
+    path.write_text('{"id": 0, "sql": "SELECT 3"}')
+    evaluate_file(data, path, tmp_path / "out")
+    with closing(sqlite3.connect(data / "database" / "cars" / "cars.sqlite")) as cars:
+        cars.executescript("INSERT INTO car VALUES ('Twingo')")
+    with pytest.raises(UsageError, match=r"holds another run: .*input spider dev databases has ch"):
+        evaluate_file(data, path, tmp_path / "out")

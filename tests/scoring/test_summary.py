@@ -1,5 +1,8 @@
+import pytest
+
 from sqlkiln.core.records import Prediction, Tokens, Verdict
-from sqlkiln.scoring.summary import cost_of, summarize
+from sqlkiln.scoring.prices import read_prices
+from sqlkiln.scoring.summary import cost_of, rates_of, slice_scores, summarize
 
 
 def verdict(number, score, metric="execution", flags=(), **details):
@@ -69,3 +72,53 @@ def test_cost_is_read_from_the_predictions():
     assert (round(cost.p50_s, 6), round(cost.p95_s, 6)) == (0.6, 1.05)
     assert cost.tokens == Tokens(prompt=110, cached=44, completion=22)
     assert cost_of([prediction(1, 0.0)]).p50_s is None
+
+
+def test_rates_are_shares_of_the_scored_rows():
+    failures = [
+        "SQLSyntaxError",
+        "UnknownName",
+        "UnknownName",
+        "QueryTimeout",
+        "no_sql",
+        "wrong_rows",
+    ]
+    rows = [verdict(n, 0.0, failure=word) for n, word in enumerate(failures)]
+    rows += [verdict(n, 1.0) for n in range(10, 12)]
+    rows += [verdict(20, 0.0, flags=("gold_failed",), failure="SQLSyntaxError")]
+    rates = rates_of(rows)
+    assert {name: (rate.count, rate.share) for name, rate in rates.items()} == {
+        "no_sql": (1, 1 / 8),
+        "syntax_error": (1, 1 / 8),
+        "schema_hallucination": (2, 2 / 8),
+        "timeout": (1, 1 / 8),
+        "other_error": (0, 0.0),
+    }
+    assert rates["timeout"].interval.low < 1 / 8 < rates["timeout"].interval.high
+    assert rates_of(rows[-1:]) == {}
+
+
+def test_scores_are_split_by_slice_and_metric():
+    rows = [verdict(n, float(n > 1)) for n in range(4)]
+    rows += [verdict(n, 0.5, metric="soft_f1.fixed") for n in range(4)]
+    rows += [verdict(9, 0.0, flags=("no_gold",))]
+    slices = {"q0": ("join",), "q1": ("join", "group"), "q2": ("join",), "q9": ("join",)}
+    found = slice_scores(rows, slices)
+    assert list(found) == ["join", "group"]
+    strict = found["join"]["execution"]
+    assert (strict.n, strict.right, strict.score) == (3, 1, 1 / 3)
+    assert strict.low < 1 / 3 < strict.high
+    soft = found["group"]["soft_f1.fixed"]
+    assert (soft.n, soft.right, soft.score, soft.low) == (1, 0, 0.5, None)
+
+
+def test_scores_above_one_count_as_right():
+    found = summarize("ves", [verdict(1, 1.4, metric="ves"), verdict(2, 0.5, metric="ves")])
+    assert (found.right, found.score) == (1, 0.95)
+
+
+def test_the_bill_is_for_what_was_predicted():
+    made = [Prediction(id="1", db_id="shop", sql="", model="x.gguf", seconds=36.0)]
+    cost = cost_of(made, read_prices(), at_a_time=2)
+    assert cost.bill.usd_per_1000 == pytest.approx(1000 * 18 / 3600 * 0.10)
+    assert cost_of(made).bill is None

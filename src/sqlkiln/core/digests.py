@@ -22,10 +22,11 @@ SETTLED_S = 2.0
 """A file changed longer ago than this gets another time stamp with its next change."""
 
 KEPT = 5000
+UNREADABLE = "unreadable"
 
 
 def file_digests(paths: Iterable[Path]) -> dict[Path, str]:
-    """The sha256 of each file, in hex.
+    """The sha256 of each file, in hex; `UNREADABLE` where the file is not to be had.
 
     A cache that cannot be read or written only costs time.
     """
@@ -34,14 +35,17 @@ def file_digests(paths: Iterable[Path]) -> dict[Path, str]:
     fresh: dict[str, list[Any]] = {}
     digests: dict[Path, str] = {}
     for path in paths:
-        name, stamp = str(path.absolute()), _stamp(path)
-        held = known.get(name)
-        if isinstance(held, list) and held[:-1] == stamp:
-            digests[path] = str(held[-1])
-            continue
-        digests[path] = sha256_file(path)
-        if stamp == _stamp(path) and time.time_ns() - max(stamp[1:3]) > SETTLED_S * 1e9:
-            fresh[name] = [*stamp, digests[path]]
+        try:
+            name, stamp = str(path.absolute()), _stamp(path)
+            held = known.get(name)
+            if isinstance(held, list) and held[:-1] == stamp:
+                digests[path] = str(held[-1])
+                continue
+            digests[path] = sha256_file(path)
+            if stamp == _stamp(path) and time.time_ns() - max(stamp[1:3]) > SETTLED_S * 1e9:
+                fresh[name] = [*stamp, digests[path]]
+        except OSError:
+            digests[path] = UNREADABLE
     if fresh:
         kept = list({**{n: v for n, v in known.items() if n not in fresh}, **fresh}.items())
         with suppress(EnvironmentFault):

@@ -51,7 +51,13 @@ from sqlkiln.core.plugins import (
 from sqlkiln.core.records import DatabaseSchema, Example, Prediction, Tokens
 from sqlkiln.core.store import JsonlWriter, read_jsonl
 from sqlkiln.evaluate.pool import Job, progress, run_jobs
-from sqlkiln.evaluate.questions import QuestionSource, by_database, choose, open_questions
+from sqlkiln.evaluate.questions import (
+    QuestionSource,
+    by_database,
+    choose,
+    open_questions,
+    source_fingerprint,
+)
 from sqlkiln.prompt import render
 from sqlkiln.prompt.serialize import DEFAULT_STYLE, STYLES
 
@@ -221,6 +227,10 @@ def _predict_rest(
     return asking.unreadable
 
 
+def _fingerprint(config: PredictConfig, inputs: tuple[Path, ...]) -> Mapping[str, str]:
+    return source_fingerprint(config)
+
+
 def run(config: PredictConfig, inputs: tuple[Path, ...], out: Path) -> Mapping[str, Any]:
     """Predict into `out`, or go on with what is there; returns counts for the manifest.
 
@@ -248,4 +258,4 @@ def run(config: PredictConfig, inputs: tuple[Path, ...], out: Path) -> Mapping[s
     }
 
 
-STAGE = Stage("predict", PredictConfig, run)
+STAGE = Stage("predict", PredictConfig, run, fingerprint=_fingerprint)

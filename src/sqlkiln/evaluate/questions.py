@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from sqlkiln.core import plugins
 from sqlkiln.core.errors import DataError
-from sqlkiln.core.fingerprint import questions_digest
+from sqlkiln.core.fingerprint import databases_digest, questions_digest
 from sqlkiln.core.plugins import Dataset, DatasetOptions
 from sqlkiln.core.records import Example
 
@@ -72,6 +72,20 @@ def open_questions(source: QuestionSource) -> Questions:
         )
     digest = questions_digest(examples)
     return Questions(dataset, examples, answerable, paths, dict(sorted(missing.items())), digest)
+
+
+def source_fingerprint(source: QuestionSource) -> dict[str, str]:
+    """The digests of the questions and of all their databases, by name.
+
+    Raises:
+        UsageError: as `open_questions`.
+        DataError: as `open_questions`.
+    """
+    questions = open_questions(source)
+    return {
+        f"{source.dataset} {source.split} questions": questions.digest,
+        f"{source.dataset} {source.split} databases": databases_digest(questions.paths),
+    }
 
 
 def choose(examples: Sequence[Example], limit: int | None, seed: int) -> list[Example]:

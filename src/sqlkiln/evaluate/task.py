@@ -8,11 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from sqlkiln.core.errors import DataError, UsageError
-from sqlkiln.core.fingerprint import databases_digest
 from sqlkiln.core.records import Example, Prediction
 from sqlkiln.core.store import JsonlWriter, Manifest, read_jsonl, read_manifest
 from sqlkiln.evaluate.predictions import read_predictions
-from sqlkiln.evaluate.questions import Questions, QuestionSource, open_questions
+from sqlkiln.evaluate.questions import (
+    Questions,
+    QuestionSource,
+    open_questions,
+    source_fingerprint,
+)
 
 PREDICTIONS = "predictions.jsonl"
 
@@ -107,9 +111,6 @@ def _keep(predictions: Iterable[Prediction], out: Path) -> None:
 
 def fingerprint(config: QuestionSource, inputs: tuple[Path, ...]) -> dict[str, str]:
     """The digests of the questions and of all their databases, for the identity of a run."""
-    source = _source_of(config, _predict_manifest(inputs[0])) if inputs else config
-    questions = open_questions(source)
-    return {
-        f"{source.dataset} {source.split} questions": questions.digest,
-        f"{source.dataset} {source.split} databases": databases_digest(questions.paths),
-    }
+    return source_fingerprint(
+        _source_of(config, _predict_manifest(inputs[0])) if inputs else config
+    )
