@@ -26,7 +26,11 @@ CASES = [
         "hard",
         {"set operation", "nested", "where", "aggregate"},
     ),
-    ("WITH c AS (SELECT a + 1 AS b FROM t) SELECT b FROM c", "easy", {"with", "nested", "arithmetic"}),
+    (
+        "WITH c AS (SELECT a + 1 AS b FROM t) SELECT b FROM c",
+        "easy",
+        {"with", "nested", "arithmetic"},
+    ),
     (
         "SELECT CASE WHEN a THEN 1 END, sum(b) OVER (PARTITION BY c) FROM t",
         "medium",
