@@ -17,6 +17,17 @@ def test_interval_of_right_and_wrong_agrees_with_the_binomial(n, right, low, hig
     assert (interval.resamples, interval.seed) == (2000, 0)
 
 
+def test_right_and_wrong_rows_are_resampled_as_any_others():
+    plain = bootstrap_interval([1.0] * 60 + [0.0] * 30 + [1e-12] * 10, resamples=20_000)
+    quick = bootstrap_interval([1.0] * 60 + [0.0] * 40, resamples=20_000)
+    assert (quick.low, quick.high) == pytest.approx((plain.low, plain.high), abs=0.0101)
+
+
+def test_many_rows_are_resampled_at_once():
+    interval = bootstrap_interval([1.0] * 60_000 + [0.0] * 40_000)
+    assert 0.5965 < interval.low < 0.6 < interval.high < 0.6035
+
+
 @pytest.mark.parametrize(("n", "right", "low", "high"), [*KNOWN, (10, 0, 0.0, 0.278)])
 def test_interval_by_formula(n, right, low, high):
     interval = wilson_interval(right, n)

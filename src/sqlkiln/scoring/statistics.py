@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import random
+from bisect import bisect
 from collections.abc import Sequence
+from itertools import accumulate
 from statistics import NormalDist
 
 from sqlkiln.core.records import Record
@@ -50,9 +52,21 @@ def bootstrap_interval(
         method = "exact binomial (all rows alike)"
         return _interval(low, high, confidence, method, 0, seed)
     draw = random.Random(seed)  # noqa: S311 - resampling, nothing secret
-    means = sorted(math.fsum(draw.choices(ordered, k=n)) / n for _ in range(resamples))
+    if set(ordered) == {0.0, 1.0}:
+        means = sorted(_resampled_shares(ordered.count(1.0), n, draw, resamples))
+    else:
+        means = sorted(math.fsum(draw.choices(ordered, k=n)) / n for _ in range(resamples))
     low, high = percentile(means, tail), percentile(means, 1 - tail)
     return _interval(low, high, confidence, "bootstrap percentile", resamples, seed)
+
+
+def _resampled_shares(right: int, n: int, draw: random.Random, resamples: int) -> list[float]:
+    """Means of resamples of right and wrong rows, drawn at once: how many are right is binomial."""
+    odds = math.log(right / (n - right))
+    none = math.lgamma(n + 1) + n * math.log((n - right) / n)
+    terms = [none - math.lgamma(k + 1) - math.lgamma(n - k + 1) + k * odds for k in range(n + 1)]
+    at_most = list(accumulate(map(math.exp, terms)))
+    return [min(n, bisect(at_most, draw.random())) / n for _ in range(resamples)]
 
 
 def wilson_interval(right: int, n: int, *, confidence: float = CONFIDENCE) -> Interval:
