@@ -3,32 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import Annotated
 
 import typer
 
 from sqlkiln.cli.ask import parse_adapter
+from sqlkiln.cli.stages import (
+    AsJson,
+    Data,
+    Dataset,
+    Questions,
+    Split,
+    execute,
+    print_json,
+    report_left_out,
+    settings,
+)
 from sqlkiln.core.errors import UsageError
-
-if TYPE_CHECKING:
-    from sqlkiln.core.plugins import Stage
-    from sqlkiln.core.store import Manifest
-
-INTERRUPTED = 130
-MOST_NAMED = 10
-"""Databases that a message names; a dataset may lack thousands."""
 
 EVALUATED = "manifest-evaluate.json"
 
-C = TypeVar("C")
-
-Dataset = Annotated[str | None, typer.Option(help="As `sqlkiln data list` names them.")]
-Data = Annotated[Path | None, typer.Option(help="The folder that the dataset lies in.")]
-Questions = Annotated[
-    Path | None, typer.Option(help="A file of questions instead of the dataset's own.")
-]
-Split = Annotated[str | None, typer.Option(help="Which part of the dataset; 'dev' if not given.")]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 QueryTimeout = Annotated[float | None, typer.Option(help="Seconds that one query may run.")]
 
 
@@ -71,7 +65,7 @@ def predict(
     """
     from sqlkiln.evaluate.predict import STAGE, PredictConfig
 
-    config = _settings(
+    config = settings(
         PredictConfig,
         dataset=dataset,
         data=data,
@@ -88,11 +82,11 @@ def predict(
         max_tokens=max_tokens,
         timeout_s=timeout,
     )
-    manifest = _execute(STAGE, config, (), out)
-    _report_left_out(manifest.counts["missing_databases"], "no database")
-    _report_left_out(manifest.counts["unreadable_databases"], "unreadable")
+    manifest = execute(STAGE, config, (), out)
+    report_left_out(manifest.counts["missing_databases"], "no database")
+    report_left_out(manifest.counts["unreadable_databases"], "unreadable")
     if as_json:
-        _print_json({"run": str(out), **manifest.counts})
+        print_json({"run": str(out), **manifest.counts})
     else:
         failed = manifest.counts["failed"]
         typer.echo(
@@ -125,6 +119,10 @@ def evaluate(
             "wikisql."
         ),
     ] = None,
+    suite: Annotated[
+        Path | None,
+        typer.Option(help="A test suite, on which every row must be right as well."),
+    ] = None,
     prices: Annotated[
         Path | None, typer.Option(help="A price list (TOML) instead of sqlkiln's own.")
     ] = None,
@@ -151,7 +149,7 @@ def evaluate(
     folder = out or run
     if folder is None:
         raise UsageError("nowhere to write the scores; add --out RUN")
-    config = _settings(
+    config = settings(
         EvaluateConfig,
         dataset=dataset,
         data=data,
@@ -160,6 +158,7 @@ def evaluate(
         predictions=predictions,
         modes=_words(modes),
         metrics=_words(metrics),
+        suite=suite,
         prices=prices,
         timeout_s=timeout,
         resamples=resamples,
@@ -167,7 +166,7 @@ def evaluate(
         workers=workers,
     )
     inputs = (run,) if run is not None else ()
-    _execute(STAGE, config, inputs, folder, EVALUATED if folder == run else MANIFEST)
+    execute(STAGE, config, inputs, folder, EVALUATED if folder == run else MANIFEST)
     _show(folder / SCORES, as_json)
 
 
@@ -176,83 +175,15 @@ def _words(text: str | None) -> tuple[str, ...] | None:
     return None if text is None else tuple(w for part in text.split(",") if (w := part.strip()))
 
 
-# --------------------------------------------------------------------------- running
-
-
-def _settings(kind: type[C], **given: Any) -> C:
-    """Make a config of what was given; the rest keeps its defaults."""
-    from pydantic import ValidationError
-
-    try:
-        return kind(**{name: value for name, value in given.items() if value is not None})
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        option = "--" + str(first["loc"][0]).removesuffix("_s").replace("_", "-")
-        message = first["msg"].removeprefix("Value error, ")
-        raise UsageError(
-            f"wrong option: {option} {first['input']}: {message}; see --help"
-        ) from error
-
-
-def _execute(
-    stage: Stage, config: Any, inputs: tuple[Path, ...], out: Path, manifest_name: str = ""
-) -> Manifest:
-    from sqlkiln.core.store import MANIFEST, execute_stage, read_manifest
-
-    name = manifest_name or MANIFEST
-    before = read_manifest(out, name)
-    try:
-        manifest = execute_stage(stage, config, inputs, out, name)
-    except KeyboardInterrupt:
-        typer.echo(
-            f"stopped: what is done is kept in {out}; the same command goes on from there", err=True
-        )
-        _exit_if_threads_are_left()
-        raise typer.Exit(INTERRUPTED) from None
-    if manifest == before:
-        typer.echo(f"{out}: already done; remove {name} there to do it again", err=True)
-    return manifest
-
-
-def _exit_if_threads_are_left() -> None:
-    """End at once if a thread is still inside a model: Python would crash on its way out."""
-    import os
-    import sys
-    import threading
-
-    if threading.active_count() > 1:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(INTERRUPTED)
-
-
-def _report_left_out(databases: dict[str, Any], why: str) -> None:
-    if databases:
-        shown = list(databases.items())[:MOST_NAMED]
-        named = ", ".join(f"{db_id} ({what})" for db_id, what in shown)
-        rest = len(databases) - len(shown)
-        more = f" and {rest} more" if rest else ""
-        typer.echo(f"left out, {why}: {named}{more}", err=True)
-
-
-def _print_json(value: Any) -> None:
-    import json
-
-    typer.echo(json.dumps(value, ensure_ascii=False))
-
-
-# --------------------------------------------------------------------------- showing
-
-
 def _show(path: Path, as_json: bool) -> None:
     from sqlkiln.cli.scores import print_scores
     from sqlkiln.core.files import parse_record
     from sqlkiln.scoring.summary import Scores
 
     scores = parse_record(path.read_bytes(), Scores, str(path))
-    _report_left_out(scores.missing_databases, "no database")
-    _report_left_out(scores.unreadable_databases, "unreadable")
+    report_left_out(scores.missing_databases, "no database")
+    report_left_out(scores.unreadable_databases, "unreadable")
     if as_json:
-        _print_json({"run": str(path.parent), **scores.model_dump(mode="json")})
+        print_json({"run": str(path.parent), **scores.model_dump(mode="json")})
     else:
         print_scores(scores, str(path.parent))

@@ -11,7 +11,19 @@ from typing import Annotated
 import typer
 
 from sqlkiln import __version__
-from sqlkiln.cli import ask, compare, data, doctor, evaluate, gate, models, run, samples, schema
+from sqlkiln.cli import (
+    ask,
+    compare,
+    data,
+    doctor,
+    evaluate,
+    gate,
+    models,
+    run,
+    samples,
+    schema,
+    suite,
+)
 from sqlkiln.core.errors import SqlkilnError
 
 INTERRUPTED = 130
@@ -24,7 +36,19 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-for _commands in (ask, schema, samples, data, models, evaluate, compare, gate, run, doctor):
+for _commands in (
+    ask,
+    schema,
+    samples,
+    data,
+    models,
+    suite,
+    evaluate,
+    compare,
+    gate,
+    run,
+    doctor,
+):
     _commands.register(app)
 
 

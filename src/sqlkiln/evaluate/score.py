@@ -16,7 +16,8 @@ A killed run goes on where it was.
     sqlkiln evaluate --dataset spider --data DIR --predictions FILE --out RUN
 
 `modes` are the rules by which results are compared: `strict`, and those of the official scripts
-of `spider` and `bird`; each is a metric `execution.<mode>`. Misses are those of the first mode.
+of `spider` and `bird`; each is a metric `execution.<mode>`, and `suite.<mode>` on a test suite (see
+stage `suite`). Misses are those of the first mode.
 Questions whose database is missing or cannot be read are counted and named, and scored only by
 metrics that need no database; rows whose gold fails are not scored. A question without a
 prediction counts as wrong. Each statement has `timeout_s`; rows past `max_rows` are cut off and
@@ -27,7 +28,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event, Lock
@@ -50,9 +51,11 @@ from sqlkiln.scoring.evaluated import VERDICTS
 from sqlkiln.scoring.gold_cache import GoldCache, prune
 from sqlkiln.scoring.results import RememberingDatabase
 from sqlkiln.scoring.statistics import RESAMPLES
+from sqlkiln.scoring.suite import SUITE, Instances, Suite, TestSuiteAccuracy
 
 Mode = Literal["strict", "spider", "bird"]
 MODES: tuple[Mode, ...] = ("strict", "spider", "bird")
+ON_SUITE = "suite."
 JOB_ROWS = 60
 """Rows that one thread scores with one opened database before it takes the next job."""
 
@@ -68,6 +71,7 @@ class EvaluateConfig(QuestionSource):
     where that lies now. With `predictions`, a file made elsewhere, all must be given here. A
     metric of several forms (`soft_f1.official`, `soft_f1.fixed`) may be named by what comes
     before the dot. `prices` is a file like `assets/prices.toml`, which is taken otherwise.
+    With a `suite` (its folder, or the suite.json in it), every mode is scored on that as well.
     """
 
     predictions: Path | None = None
@@ -77,6 +81,7 @@ class EvaluateConfig(QuestionSource):
     max_rows: int = Field(100_000, ge=1)
     resamples: int = Field(RESAMPLES, ge=100)
     seed: int = 0
+    suite: Path | None = None
     prices: Path | None = None
     workers: int = Field(default_factory=_cores, ge=1, exclude=True)
 
@@ -92,11 +97,19 @@ class EvaluateConfig(QuestionSource):
             found += forms
         return tuple(dict.fromkeys(found))
 
+    @field_validator("suite")
+    @classmethod
+    def _find(cls, suite: Path | None) -> Path | None:
+        """The file where there is one: its bytes stand for the suite in the run's identity."""
+        file = suite / SUITE if suite is not None else None
+        return file if file is not None and file.exists() else suite
+
     @property
     def all_metrics(self) -> tuple[str, ...]:
         """The names of all metrics to score by, those of the modes first."""
         modes = [f"execution.{mode}" for mode in self.modes]
-        return tuple(dict.fromkeys([*modes, *self.metrics]))
+        suite = [f"{ON_SUITE}{mode}" for mode in self.modes if self.suite is not None]
+        return tuple(dict.fromkeys([*modes, *suite, *self.metrics]))
 
     @property
     def judge(self) -> str | None:
@@ -118,6 +131,7 @@ class _Run:
     writer: JsonlWriter
     on_row: Callable[[], None]
     kept: frozenset[tuple[str, str]]
+    suite: Suite | None = None
     lock: Lock = field(default_factory=Lock)
     unreadable: dict[str, str] = field(default_factory=dict)
 
@@ -130,16 +144,22 @@ class _Run:
                         self.writer.write(verdict)
                 self.on_row()
 
-    def metrics(self) -> list[Metric]:
-        """The metrics, ready for the dataset."""
-        made: list[Metric] = []
-        for name in self.config.all_metrics:
-            metric: Metric = plugins.load("metrics", name)()
-            prepare = getattr(metric, "prepare", None)
-            if prepare is not None:
-                prepare(self.task.questions.dataset)
-            made.append(metric)
-        return made
+    def metrics(self, opened: ExitStack) -> list[Metric]:
+        """The metrics, ready for the dataset; `opened` closes the instances of the suite."""
+        limits = self.config.limits
+        instances = Instances(self.suite, limits) if self.suite is not None else None
+        if instances is not None:
+            opened.enter_context(closing(instances))
+        return [self._metric(name, instances) for name in self.config.all_metrics]
+
+    def _metric(self, name: str, instances: Instances | None) -> Metric:
+        on_suite = instances is not None and name.startswith(ON_SUITE)
+        kind = name.replace(ON_SUITE, "execution.") if on_suite else name
+        metric: Metric = plugins.load("metrics", kind)()
+        prepare = getattr(metric, "prepare", None)
+        if prepare is not None:
+            prepare(self.task.questions.dataset)
+        return TestSuiteAccuracy(metric, instances) if instances and on_suite else metric
 
 
 def _jobs(run: _Run, waiting: Sequence[Example]) -> list[Job]:
@@ -154,11 +174,11 @@ def _jobs(run: _Run, waiting: Sequence[Example]) -> list[Job]:
 
 def _job(run: _Run, db_id: str, examples: Sequence[Example]) -> Job:
     def job(stop: Event) -> None:
-        metrics = run.metrics()
-        if db_id not in run.task.questions.paths:
-            metrics = [metric for metric in metrics if not compares_rows(metric)]
         try:
-            with closing(_open(run, db_id)) as database:
+            with ExitStack() as opened, closing(_open(run, db_id)) as database:
+                metrics = run.metrics(opened)
+                if db_id not in run.task.questions.paths:
+                    metrics = [metric for metric in metrics if not compares_rows(metric)]
                 scorer = RowScorer(metrics, database, run.config.judge)
                 for example in examples:
                     if stop.is_set():
@@ -179,11 +199,15 @@ def _open(run: _Run, db_id: str) -> Database:
     return RememberingDatabase(plugins.open_database(path, limits), cache)
 
 
+def _compares_rows(name: str) -> bool:
+    return name.startswith(ON_SUITE) or compares_rows(plugins.load("metrics", name))
+
+
 def _score_rest(config: EvaluateConfig, task: Task, out: Path) -> dict[str, str]:
     """Score what has no verdict yet; return the databases that could not be read, and why."""
-    kinds = {name: plugins.load("metrics", name) for name in config.all_metrics}
-    textual = {name for name, kind in kinds.items() if not compares_rows(kind)}
-    needed = {e.id: set(kinds) for e in task.examples}
+    suite = Suite.open(config.suite) if config.suite is not None else None
+    textual = {name for name in config.all_metrics if not _compares_rows(name)}
+    needed = {e.id: set(config.all_metrics) for e in task.examples}
     needed |= {e.id: textual for e in task.textual if textual}
     examples = [e for e in (*task.examples, *task.textual) if e.id in needed]
     prune()
@@ -191,7 +215,7 @@ def _score_rest(config: EvaluateConfig, task: Task, out: Path) -> dict[str, str]
         kept = frozenset((v.id, v.metric) for v in read_jsonl(out / VERDICTS, Verdict))
         waiting = [e for e in examples if not {(e.id, name) for name in needed[e.id]} <= kept]
         with progress("evaluate", len(examples), len(examples) - len(waiting)) as on_row:
-            scoring = _Run(config, task, writer, on_row, kept)
+            scoring = _Run(config, task, writer, on_row, kept, suite)
             run_jobs(_jobs(scoring, waiting), config.workers)
     return dict(sorted((*task.unreadable.items(), *scoring.unreadable.items())))
 
@@ -201,7 +225,7 @@ def run(config: EvaluateConfig, inputs: tuple[Path, ...], out: Path) -> Mapping[
 
     Raises:
         UsageError: if there is nothing to score by.
-        DataError: if predictions and questions do not fit each other.
+        DataError: if predictions and questions do not fit each other, or the suite cannot be used.
     """
     if not config.all_metrics:
         raise UsageError("nothing to score by: no mode and no metric; give one of them")
