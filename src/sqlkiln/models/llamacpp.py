@@ -4,6 +4,10 @@ What was read is kept: a prompt that begins like an earlier one, as all question
 do, is computed only from where the two part. Prompts that had to leave their slot are kept in
 memory, up to `PROMPT_CACHE_MIB`, so that several databases can take turns.
 
+The same greedy request gets the same answer whatever was asked before and beside it. One exception:
+where all but the last few tokens of a prompt are kept, as when a question is repeated, rounding
+differs, and two tokens that are almost equally likely may change places.
+
 It makes no connections. llama.cpp's own web server cannot be left out of it: that listens on a free
 port of 127.0.0.1 and demands a key that nobody is told.
 """
@@ -147,23 +151,29 @@ def _load(path: Path, adapters: Sequence[Path], options: BackendOptions) -> Any:
     params.cpuparams.n_threads = options.threads or core_count()
     params.fit_params = params.warmup = False
     params.reasoning_format = native.common_reasoning_format.COMMON_REASONING_FORMAT_NONE
-    params.force_pure_content_parser = True
     params.verbosity = _SILENT
     params.offline = True
     params.ui = params.endpoint_slots = False
+    params.endpoint_metrics = True
     params.n_threads_http = 1
     params.hostnames, params.port = ["127.0.0.1"], 0
     params.api_keys = [secrets.token_urlsafe(32)]
     with suppress(RuntimeError):
-        return native.Server(params)
+        return _running(native.Server(params))
     params.verbosity = _ERRORS_ONLY
     with native_stderr.captured() as lines, suppress(RuntimeError):
-        return native.Server(params)
+        return _running(native.Server(params))
     loaded = " with ".join(map(str, [path, *adapters]))
     raise BackendError(
         f"llama.cpp cannot load {loaded}: {_reason(lines)}; use another model or adapter, less "
         "context or fewer slots"
     )
+
+
+def _running(server: Any) -> Any:
+    """`server`, once its loop takes tasks: one that is ended before would never end."""
+    server.handle_metrics()
+    return server
 
 
 def import_native() -> Any:
