@@ -115,6 +115,18 @@ def test_gained_rows_can_be_read(all_rows):
     assert "Which car is the strongest?" in shown(page)
 
 
+def test_a_bar_and_a_level_lead_to_their_rows(all_rows):
+    page = all_rows
+    page.click("#why .card:nth-of-type(2) svg rect")
+    page.wait_for("document.getElementById('filter-run').value === '1'")
+    label = page.run("document.getElementById('filter-label').value")
+    assert f" {label} " in f" {' '.join(texts(page, '.answer:nth-of-type(2) .badge'))} "
+    assert text(page, "#count") == "1 of 8 rows"
+    page.click("#where .chart circle")
+    page.wait_for("document.getElementById('filter-level').value !== ''")
+    assert page.run("document.getElementById('filter-run').value") == ""
+
+
 def test_a_row_shows_the_difference_and_the_results(all_rows):
     page = all_rows
     choose(page, "filter-label", "sql_wrong_group")

@@ -101,6 +101,18 @@ class Browser:
             assert time.monotonic() < deadline, f"never true: {script}"
             time.sleep(0.05)
 
+    def click(self, selector):
+        """Move the mouse over the middle of an element, and click."""
+        self.run(f"document.querySelector({selector!r}).scrollIntoView({{behavior: 'instant'}})")
+        box = self.run(
+            f"(({{x, y, width, height}}) => [x + width / 2, y + height / 2])"
+            f"(document.querySelector({selector!r}).getBoundingClientRect())"
+        )
+        for kind in ("mouseMoved", "mousePressed", "mouseReleased"):
+            pressed = {} if kind == "mouseMoved" else {"button": "left", "clickCount": 1}
+            where = {"x": box[0], "y": box[1]}
+            self.call("Input.dispatchMouseEvent", type=kind, **where, **pressed)
+
     def told(self, *methods):
         """The events of these kinds, their parameters."""
         return [event["params"] for event in self.events if event.get("method") in methods]

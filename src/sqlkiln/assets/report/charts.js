@@ -21,6 +21,7 @@ function chart(draw, pick) {
   return place;
 }
 
+const TIP = { lineHeight: 1.35, stroke: "var(--faint)", textPadding: 9 };
 const ofRun = (d) => colour(d.place);
 const widest = (texts) => 7 * Math.max(...texts.map((text) => text.length)) + 14;
 const clipped = (most) => (text) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
@@ -56,7 +57,7 @@ function intervalChart(points, width) {
         textAnchor: "start", dx: 9, fontSize: 11.5, fontWeight: 600,
       }),
       Plot.tip(points, Plot.pointerY({
-        x: "score", y: "place", fy: "group", maxRadius: 60,
+        ...TIP, x: "score", y: "place", fy: "group", maxRadius: 60,
         title: (d) => `${d.group} · ${names[d.place]}\n${percent(d.score)} of ${plural(d.n, "row")}` +
           (d.low == null ? "" : `\n95% interval ${span(d)}`),
       })),
@@ -95,7 +96,7 @@ function paretoChart(pareto, place, width) {
         fill: "currentColor", stroke: "var(--card)", strokeWidth: 4, fontWeight: 600,
       }),
       Plot.tip(causes, Plot.pointerY({
-        x: "count", y: "label", maxRadius: 60,
+        ...TIP, x: "count", y: "label", maxRadius: 60,
         title: (d) => `${d.label}\n${plural(d.count, "row")}, ${percent(d.share)} of the misses\n` +
           `mended: +${d.gain_points.toFixed(1)} points` + (d.remedy ? `\n${d.remedy}` : ""),
       })),
@@ -125,7 +126,7 @@ function latencyChart(latencies, width) {
         x1: "low", x2: "high", y: "count", fy: "run", fill: (d) => colour(place(d.run)),
         fillOpacity: 0.8, insetLeft: 0.5, insetRight: 0.5,
         title: (d) => `${seconds(d.low)} to ${seconds(d.high)}\n${plural(d.count, "question")}`,
-        tip: true,
+        tip: TIP,
       }),
       Plot.ruleY([0], { strokeOpacity: 0.3 }),
       Plot.ruleX(marks, { x: "at", fy: "run", stroke: "currentColor", strokeDasharray: "3 3", strokeOpacity: 0.7 }),
@@ -163,7 +164,7 @@ function costChart(costs, width) {
       }),
       Plot.dot(points, { x: "cost", y: "score", fill: ofRun, r: 5 }),
       Plot.tip(points, Plot.pointer({
-        x: "cost", y: "score",
+        ...TIP, x: "cost", y: "score",
         title: (d) => `${d.run}\n${percent(d.score)} (${span(d)})\n${d.cost.toPrecision(3)} ${d.unit}`,
       })),
     ],

@@ -41,7 +41,7 @@ function drawExplorer() {
       if (state.pair && !inPair(row, state.pair)) return false;
       const answers = state.run === "" ? row.answers : [row.answers[state.run]];
       const fits = (answer) => (!state.verdict || (answer && verdict(answer) === state.verdict)) &&
-        (!state.label || answer?.label === state.label || answer?.labels.includes(state.label)) &&
+        (!state.label || answer?.label === state.label) &&
         (!state.modes || modesDisagree(answer));
       if (!answers.some(fits)) return false;
       return asked.every((word) => haystacks.get(row).includes(word));
@@ -166,7 +166,7 @@ function drawExplorer() {
     input: () => { clearTimeout(waiting); waiting = setTimeout(() => set({ text: search.value }), 80); },
   });
   const levels = withCounts(rows.map((row) => row.level));
-  const labels = withCounts(rows.flatMap((row) => row.answers.map((answer) => answer?.label)));
+  const labels = withCounts(rows.flatMap((row) => [...new Set(row.answers.map((answer) => answer?.label))]));
   const tools = el("div", { class: "tools" },
     search,
     names.length > 1 ? menu("run", "any run", names.map((name, i) => [String(i), name])) : null,

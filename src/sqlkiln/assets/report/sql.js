@@ -13,7 +13,7 @@ const MOST_TOKENS = 1500;
 function tokens(sql) {
   let depth = 0;
   const found = [];
-  for (const text of sql.trim().match(TOKEN) ?? []) {
+  for (const text of sql.replace(/[\s;]+$/, "").match(TOKEN) ?? []) {
     if (/^\s/.test(text)) continue;
     if (text === "(") depth += 1;
     if (text === ")") depth -= 1;
