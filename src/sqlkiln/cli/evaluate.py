@@ -24,6 +24,29 @@ from sqlkiln.core.errors import UsageError
 EVALUATED = "manifest-evaluate.json"
 
 QueryTimeout = Annotated[float | None, typer.Option(help="Seconds that one query may run.")]
+Evidence = Annotated[
+    bool | None,
+    typer.Option("--evidence/--no-evidence", help="Give the dataset's hints too (BIRD)."),
+]
+Predictions = Annotated[
+    Path | None,
+    typer.Option(help="Made elsewhere: one SQL a line in question order, or JSON by id."),
+]
+Modes = Annotated[
+    str | None,
+    typer.Option(help="How results are compared: strict, spider, bird; all if not given."),
+]
+Metrics = Annotated[
+    str | None,
+    typer.Option(
+        help="Others to score by: exact_match,string if not given; also soft_f1, ves, rves, "
+        "wikisql."
+    ),
+]
+SuiteFolder = Annotated[
+    Path | None, typer.Option(help="A test suite, on which every row must be right as well.")
+]
+Prices = Annotated[Path | None, typer.Option(help="A price list (TOML) instead of sqlkiln's own.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -38,10 +61,7 @@ def predict(
     data: Data = None,
     questions: Questions = None,
     split: Split = None,
-    evidence: Annotated[
-        bool | None,
-        typer.Option("--evidence/--no-evidence", help="Give the dataset's hints too (BIRD)."),
-    ] = None,
+    evidence: Evidence = None,
     limit: Annotated[int | None, typer.Option(help="Ask only so many, drawn by --seed.")] = None,
     seed: Annotated[int | None, typer.Option(help="Draws the sample; 0 if not given.")] = None,
     model: Annotated[
@@ -101,31 +121,14 @@ def evaluate(
     data: Data = None,
     questions: Questions = None,
     split: Split = None,
-    predictions: Annotated[
-        Path | None,
-        typer.Option(help="Made elsewhere: one SQL a line in question order, or JSON by id."),
-    ] = None,
+    predictions: Predictions = None,
     out: Annotated[
         Path | None, typer.Option(help="The run folder to fill; RUN itself if not given.")
     ] = None,
-    modes: Annotated[
-        str | None,
-        typer.Option(help="How results are compared: strict, spider, bird; all if not given."),
-    ] = None,
-    metrics: Annotated[
-        str | None,
-        typer.Option(
-            help="Others to score by: exact_match,string if not given; also soft_f1, ves, rves, "
-            "wikisql."
-        ),
-    ] = None,
-    suite: Annotated[
-        Path | None,
-        typer.Option(help="A test suite, on which every row must be right as well."),
-    ] = None,
-    prices: Annotated[
-        Path | None, typer.Option(help="A price list (TOML) instead of sqlkiln's own.")
-    ] = None,
+    modes: Modes = None,
+    metrics: Metrics = None,
+    suite: SuiteFolder = None,
+    prices: Prices = None,
     timeout: QueryTimeout = None,
     resamples: Annotated[int | None, typer.Option(help="For the bootstrap interval.")] = None,
     seed: Annotated[int | None, typer.Option(help="For the bootstrap interval.")] = None,
