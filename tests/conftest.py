@@ -46,7 +46,9 @@ def nano_server(nano_model):
     params.fit_params = params.warmup = False
     params.verbosity = -1
     params.api_keys = ["sesame"]
+    params.endpoint_metrics = True
     server = native.Server(params)
+    server.handle_metrics()  # its loop runs now: a server that is ended before never ends
     yield f"{server.listening_address}/v1"
     del server
 
