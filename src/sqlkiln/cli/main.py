@@ -19,9 +19,11 @@ from sqlkiln.cli import (
     evaluate,
     gate,
     models,
+    report,
     run,
     samples,
     schema,
+    show,
     suite,
 )
 from sqlkiln.core.errors import SqlkilnError
@@ -44,8 +46,10 @@ for _commands in (
     models,
     suite,
     evaluate,
+    show,
     compare,
     gate,
+    report,
     run,
     doctor,
 ):

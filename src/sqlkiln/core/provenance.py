@@ -56,9 +56,9 @@ def machine(cpuinfo: Path = _CPUINFO) -> dict[str, str | int]:
     found: dict[str, str | int] = {"system": f"{platform.system()} {platform.machine()}"}
     named = cpuinfo.read_text(errors="replace") if cpuinfo.exists() else ""
     model = re.search(r"^model name\s*:\s*(.+)$", named, re.MULTILINE)
-    processor = model[1].strip() if model else platform.processor()
-    if processor:
-        found["processor"] = processor
+    cpu = model[1].strip() if model else platform.processor()
+    if cpu:
+        found["processor"] = cpu
     affinity = getattr(os, "sched_getaffinity", None)
     found["cores"] = len(affinity(0)) if affinity else os.cpu_count() or 1
     if hasattr(os, "sysconf"):
