@@ -4,9 +4,9 @@ What was read is kept: a prompt that begins like an earlier one, as all question
 do, is computed only from where the two part. Prompts that had to leave their slot are kept in
 memory, up to `PROMPT_CACHE_MIB`, so that several databases can take turns.
 
-The same greedy request gets the same answer whatever was asked before and beside it. One exception:
-where all but the last few tokens of a prompt are kept, as when a question is repeated, rounding
-differs, and two tokens that are almost equally likely may change places.
+A greedy request gets the same answer whatever else was asked before. Beside others, and where all
+but the last few tokens of a prompt were kept, as when a question is repeated, rounding may differ:
+then two tokens that are almost equally likely can change places.
 
 It makes no connections. llama.cpp's own web server cannot be left out of it: that listens on a free
 port of 127.0.0.1 and demands a key that nobody is told.
@@ -143,8 +143,8 @@ def _load(path: Path, adapters: Sequence[Path], options: BackendOptions) -> Any:
     params.n_parallel = options.slots
     params.n_ctx = context * options.slots
     params.n_batch = params.n_ubatch = BATCH_TOKENS
-    # Flash attention and repacked weights compute a token otherwise when others are computed with
-    # it: the answer would depend on what was cached, and on what other slots do.
+    # Flash attention and repacked weights round otherwise when more tokens are computed at once:
+    # the answer would depend on what was cached, and on what other slots do.
     params.flash_attn_type = native.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
     params.no_extra_bufts = True
     params.cache_ram_mib = PROMPT_CACHE_MIB
