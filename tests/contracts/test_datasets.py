@@ -8,6 +8,9 @@ import pytest
 from sqlkiln.core import plugins
 from sqlkiln.core.errors import UsageError
 from sqlkiln.core.plugins import DatasetOptions
+from sqlkiln.core.records import SCHEMA_ONLY, Verdict
+from sqlkiln.core.store import execute_stage, read_jsonl
+from sqlkiln.evaluate.score import STAGE, EvaluateConfig
 
 NAMES = plugins.names("datasets")
 
@@ -145,3 +148,28 @@ def test_a_split_that_is_not_there_is_refused(name, options):
     asked = DatasetOptions(options.data, None, "no-such-split")
     with pytest.raises(UsageError, match=r"no-such-split|no questions given"):
         plugins.load("datasets", name).open(asked).examples()
+
+
+def test_gold_is_right_by_every_metric_that_can_tell(dataset, name, options, tmp_path):
+    examples = [e for e in dataset.examples() if dataset.database_path(e.db_id)][:20]
+    golds = {e.id: e.gold_sql for e in examples}
+    (tmp_path / "gold.json").write_text(json.dumps(golds))
+    config = EvaluateConfig(
+        dataset=name,
+        data=options.data,
+        questions=options.questions,
+        predictions=tmp_path / "gold.json",
+        metrics=("execution.strict", "string"),
+    )
+    execute_stage(STAGE, config, (), tmp_path / "run")
+    verdicts = {
+        (v.id, v.metric): v for v in read_jsonl(tmp_path / "run" / "verdicts.jsonl", Verdict)
+    }
+    for example in examples:
+        text, rows = (verdicts[example.id, metric] for metric in config.metrics[::-1])
+        if example.gold_sql is None:
+            assert text.flags == rows.flags == ("no_gold",)
+        elif SCHEMA_ONLY in example.tags:
+            assert (text.score, rows.flags) == (1.0, ("no_rows",))
+        elif "gold_failed" not in rows.flags:
+            assert text.score == rows.score == 1.0

@@ -1,6 +1,6 @@
 import hashlib
 
-from sqlkiln.core.fingerprint import databases_digest, questions_digest
+from sqlkiln.core.fingerprint import databases_digest, questions_digest, shown
 from sqlkiln.core.records import Example
 
 ONE = Example(id="1", db_id="shop", question="How many?", gold_sql="SELECT 1")
@@ -26,3 +26,7 @@ def test_databases_are_told_apart_by_name_and_bytes(tmp_path):
     text = f"a/a.db:{abc}\nb/t.csv:{table}\n"
     assert databases_digest(paths) == hashlib.sha256(text.encode()).hexdigest()
     assert databases_digest({}) == hashlib.sha256(b"").hexdigest()
+
+
+def test_people_see_the_beginning():
+    assert shown("a" * 64, "b" * 64) == f"fingerprint: questions {'a' * 12}, databases {'b' * 12}"

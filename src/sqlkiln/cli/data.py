@@ -129,13 +129,12 @@ def _show(checkup: Checkup, verbose: bool) -> None:
 
 
 def _heading(checkup: Checkup) -> list[str]:
-    from sqlkiln.core.fingerprint import SHOWN_DIGITS
+    from sqlkiln.core.fingerprint import shown
 
     lines = [
         f"{checkup.dataset} {checkup.split}: {checkup.checked} of {checkup.questions} questions "
         "have gold SQL and a database",
-        f"fingerprint: questions {checkup.questions_sha256[:SHOWN_DIGITS]}, "
-        f"databases {checkup.databases_sha256[:SHOWN_DIGITS]}",
+        shown(checkup.questions_sha256, checkup.databases_sha256),
     ]
     if checkup.without_gold:
         lines.append(f"without gold SQL: {checkup.without_gold}")

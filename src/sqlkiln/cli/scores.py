@@ -19,12 +19,15 @@ def print_scores(scores: Scores, written_to: str) -> None:
     """Print what was scored, the scores, why rows are wrong, and what it took."""
     from rich.console import Console
 
+    from sqlkiln.core.fingerprint import shown
+
     console = Console(soft_wrap=True)
 
     def line(text: str, style: str = "") -> None:
         console.print(text, style=style, highlight=False, markup=False)
 
     line(_heading(scores))
+    line(shown(scores.source.questions_sha256, scores.source.databases_sha256), "dim")
     console.print(_score_table(scores))
     if len(scores.slices.get("hardness", {})) > 1:
         console.print(_level_table(scores))

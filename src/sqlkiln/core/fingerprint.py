@@ -7,8 +7,13 @@ from pathlib import Path
 from sqlkiln.core.digests import file_digests
 from sqlkiln.core.records import Example
 
-SHOWN_DIGITS = 12
-"""How much of a sha256 people are shown; records hold all of it."""
+_SHOWN_DIGITS = 12
+
+
+def shown(questions_sha256: str, databases_sha256: str) -> str:
+    """A fingerprint as people are shown it, shortened; records hold all of it."""
+    questions, databases = questions_sha256[:_SHOWN_DIGITS], databases_sha256[:_SHOWN_DIGITS]
+    return f"fingerprint: questions {questions}, databases {databases}"
 
 
 def questions_digest(examples: Iterable[Example]) -> str:
