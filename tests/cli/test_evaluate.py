@@ -118,6 +118,33 @@ def test_predictions_made_elsewhere(folder):
     assert json.loads(done.stdout)["metrics"]["execution.strict"]["score"] == 1.0
 
 
+def test_modes_and_metrics_are_chosen_by_name(folder):
+    (folder / "pred.sql").write_text("SELECT 3\nSELECT 9.5\nSELECT 'hat' UNION ALL SELECT 'cup'\n")
+    given = (*EVALUATE, "--predictions", "pred.sql", "--json", "--out")
+    chosen = ("--modes", "bird, strict", "--metrics", "soft_f1")
+    scores = json.loads(command(folder, *given, "run", *chosen).stdout)
+    assert list(scores["metrics"]) == [
+        "execution.bird",
+        "execution.strict",
+        "soft_f1.fixed",
+        "soft_f1.official",
+    ]
+    assert scores["judged_by"] == "execution.bird"
+    done = command(folder, *given, "other", "--modes", "", "--metrics", "string")
+    assert list(json.loads(done.stdout)["metrics"]) == ["string"]
+
+
+def test_why_rows_are_wrong_and_where_modes_differ_is_told(folder):
+    predicted = ("count(DISTINCT price)", "name, price", "nme")
+    (folder / "pred.sql").write_text("".join(f"SELECT {p} FROM item\n" for p in predicted))
+    done = command(folder, *EVALUATE, "--predictions", "pred.sql", "--out", "run")
+    text = " ".join(done.stdout.replace("│", " ").split())
+    assert "why rows are wrong by execution.strict, and what mending them would add:" in text
+    assert "sql_wrong_schema 1 +33.3 pts constrain decoding to the names of the schema" in text
+    assert "errors: schema hallucination 33.3% (1)" in text
+    assert "written to run; see one row: sqlkiln show run --row 0" in text
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -128,6 +155,14 @@ def test_predictions_made_elsewhere(folder):
         ((*EVALUATE, "--predictions", "x.sql"), "nowhere to write the scores; add --out RUN"),
         ((*EVALUATE, "--predictions", "x.sql", "--out", "o"), "cannot read: x.sql"),
         ((*EVALUATE, "--predictions", "dev.jsonl", "--out", "o"), "dev.jsonl:1: no 'id'"),
+        (
+            (*EVALUATE, "--predictions", "dev.jsonl", "--out", "o", "--modes", "fair"),
+            "wrong option: --modes fair: Input should be 'strict', 'spider' or 'bird'",
+        ),
+        (
+            (*EVALUATE, "--predictions", "dev.jsonl", "--out", "o", "--metrics", "luck"),
+            "wrong option: --metrics ('luck',): no metric 'luck'; there are exact_match, ",
+        ),
         ((*PREDICT, "--out", "o", "--limit", "0"), "wrong option: --limit 0: Input should be"),
         ((*PREDICT, "--out", "o", "--timeout", "-1"), "wrong option: --timeout -1.0: "),
         ((*PREDICT, "--out", "o", "--schema-style", "xml"), "wrong option: --schema-style xml: no"),

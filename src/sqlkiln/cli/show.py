@@ -107,16 +107,15 @@ def _size(result: Shown) -> str:
 
 def _result(title: str, result: Shown, most: int) -> RenderableType:
     from rich import box
+    from rich.console import Group
     from rich.table import Table
     from rich.text import Text
 
     from sqlkiln.cli.present import cell_text
 
-    table = Table(box=box.ROUNDED, header_style="bold", title=Text(title), title_justify="left")
+    heading, table = Text(title, style="bold"), Table(box=box.ROUNDED, header_style="bold")
     if result.error is not None:
-        table.add_column(Text("error"))
-        table.add_row(Text(cell_text(result.error), style="red"))
-        return table
+        return Group(heading, Text(result.error, style="red"))
     for name in result.columns:
         table.add_column(Text(cell_text(name)), overflow="fold")
     for row in result.rows[:most]:
@@ -125,9 +124,7 @@ def _result(title: str, result: Shown, most: int) -> RenderableType:
         )
         table.add_row(*cells)
     rest = len(result.rows) - most
-    if rest > 0:
-        table.caption = f"and {rest:,} more"
-    return table
+    return Group(heading, table, Text(f"and {rest:,} more" if rest > 0 else "", style="dim"))
 
 
 def _verdicts(verdicts: tuple[Verdict, ...]) -> RenderableType:
