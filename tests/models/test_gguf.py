@@ -3,7 +3,7 @@ import struct
 import pytest
 
 from sqlkiln.core.errors import ModelCorrupt, ModelNotFound
-from sqlkiln.models.gguf import check_gguf, read_chat_template
+from sqlkiln.models.gguf import check_gguf
 
 
 def text(value):
@@ -96,17 +96,3 @@ def test_missing_file_and_folder_are_told_apart(tmp_path):
 def test_impossible_path_is_an_error_of_ours(tmp_path):
     with pytest.raises(ModelNotFound, match="cannot read the model"):
         check_gguf(tmp_path / ("x" * 5000 + ".gguf"))
-
-
-def test_reads_the_chat_template(tmp_path):
-    path = tmp_path / "chat.gguf"
-    template = "{% for m in messages %}<|im_start|>{% endfor %}"
-    pair = text("tokenizer.chat_template") + struct.pack("<I", 8) + text(template)
-    path.write_bytes(gguf(pairs=[pair]))
-    assert read_chat_template(path) == template
-
-
-def test_a_file_without_a_chat_template_has_none(tmp_path):
-    path = tmp_path / "plain.gguf"
-    path.write_bytes(gguf())
-    assert read_chat_template(path) == ""

@@ -33,7 +33,7 @@ def report(
         Form | None, typer.Option("--format", help="If not given, what the name of FILE says.")
     ] = None,
 ) -> None:
-    """Report on one run, or on several side by side.
+    """Make a report of one run or several.
 
     HTML is one file with charts and all rows, which needs no network. Markdown has the tables,
     CSV the rows; without --out these two go to standard output.

@@ -31,7 +31,7 @@ def show(
     rows: Annotated[int, typer.Option(min=0, help="Rows of each result to print.")] = 8,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
-    """Show one scored row: question, gold, prediction, both results, and every verdict.
+    """Show one scored row with all that is known of it.
 
     Both statements are run once more.
     """

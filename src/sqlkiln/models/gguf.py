@@ -13,7 +13,6 @@ from pathlib import Path
 from sqlkiln.core.errors import ModelCorrupt, ModelNotFound
 
 _MAGIC = b"GGUF"
-_CHAT_TEMPLATE = b"tokenizer.chat_template"
 _DEFAULT_ALIGNMENT = 32
 _MAX_DEPTH = 4
 
@@ -78,16 +77,6 @@ def read_numbers(path: Path) -> dict[str, int]:
         return _Header(data).numbers()
 
 
-def read_chat_template(path: Path) -> str:
-    """The chat template (Jinja) in a file which `check_gguf` passes; '' if there is none."""
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        key = data.find(_CHAT_TEMPLATE)
-        if key < 0:
-            return ""
-        header = _Header(data, key + len(_CHAT_TEMPLATE))
-        return header.text().decode(errors="replace")
-
-
 class _BadHeader(ValueError):
     """A value in the header that cannot be."""
 
@@ -122,10 +111,6 @@ class _Header:
             else:
                 self._skip(kind)
         return found
-
-    def text(self) -> bytes:
-        """The value at hand, if it is a string."""
-        return self._string() if self._unsigned(4) == _STRING else b""
 
     def _alignment(self, pairs: int) -> int:
         alignment = _DEFAULT_ALIGNMENT
