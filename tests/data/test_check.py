@@ -8,6 +8,7 @@ from sqlkiln.data.bird import Bird
 from sqlkiln.data.check import ERRORS, MEANINGS, check, same_words
 from sqlkiln.data.create_context import CreateContext
 from sqlkiln.data.jsonl import Jsonl
+from sqlkiln.data.samples import Samples
 from sqlkiln.data.spider import Spider
 from sqlkiln.sql.database_build import create_sqlite
 
@@ -188,6 +189,14 @@ def test_words_make_a_question(first, second, same):
 
 
 # --------------------------------------------------------------------------- real data
+
+
+@pytest.mark.parametrize(("split", "other"), [("heldout", "train"), ("train", "heldout")])
+def test_nothing_is_wrong_with_the_samples(split, other):
+    known = Samples.open(DatasetOptions(split=other)).examples()
+    checkup = check(Samples.open(DatasetOptions(split=split)), {other: known})
+    assert checkup.checked > 150
+    assert found(checkup) == []
 
 
 def some(dataset, db_ids):
