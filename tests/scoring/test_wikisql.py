@@ -5,6 +5,7 @@ import pytest
 
 from sqlkiln.core.plugins import open_database
 from sqlkiln.core.records import Example
+from sqlkiln.evaluate.rows import MissingDatabase
 from sqlkiln.scoring.wikisql import (
     WikiSqlExecution,
     WikiSqlLogicalForm,
@@ -98,3 +99,18 @@ def test_two_empty_results_are_flagged(database):
     nobody = 'SELECT "Name" FROM players WHERE "Name" = \'zoe\''
     verdict = score(WikiSqlExecution(), nobody, nobody, database)
     assert (verdict.score, verdict.flags) == (1.0, ("empty_equals_empty",))
+
+
+@pytest.mark.parametrize(
+    ("predicted", "right"),
+    [
+        ("SELECT col1 FROM table_1 WHERE col0 = 'ann' AND col2 > 5", 1),
+        ("SELECT col1 FROM table_1 WHERE 5 < col2 AND col0 = 'Ann'", 1),
+        ("SELECT col2 FROM table_1 WHERE col2 > 5 AND col0 = 'Ann'", 0),
+        ("SELECT col1 FROM table_2 WHERE col0 = 'ann' AND col2 > 5", 0),
+    ],
+)
+def test_without_a_database_columns_go_by_number(predicted, right):
+    gold = "SELECT col1 FROM table_1 WHERE col0 = 'Ann' AND col2 > 5"
+    verdict = score(WikiSqlLogicalForm(), gold, predicted, MissingDatabase("table_1"))
+    assert (verdict.score, verdict.flags) == (right, ())
