@@ -18,13 +18,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
-from sqlkiln.core.errors import DataError, UsageError
+from sqlkiln.core.errors import DataError
 from sqlkiln.core.plugins import DatasetOptions
 from sqlkiln.core.records import Example
 from sqlkiln.data.rows import (
     GOLD_FIELDS,
     check_db_id,
     find_database,
+    find_questions,
     parse_json,
     read_text,
     required_text,
@@ -63,18 +64,14 @@ class Spider:
             UsageError: if no folder is given.
             DataError: if the folder or its questions are not there.
         """
-        if options.data is None:
-            raise UsageError("no folder given for the dataset spider; add --data DIR")
-        if not options.data.is_dir():
-            raise DataError(f"no such folder: {options.data}; check --data")
+        groups = SPLITS.get(options.split, ((f"{options.split}.json",),))
+        path = find_questions(options, cls.name, groups[0])
+        data = options.data or path.parent
         if options.questions is not None:
-            beside = (options.questions, options.data / options.questions)
-            found = next((path for path in beside if path.is_file()), None)
-            if found is None:
-                raise DataError(f"no such file: {options.questions}; check --questions")
-            return cls(options.data, (found,), found.stem)
-        files = _split_files(options.data, options.split)
-        return cls(options.data, files, options.split)
+            return cls(data, (path,), path.stem)
+        others = [[data / name for name in group] for group in groups[1:]]
+        rest = [next((p for p in paths if p.is_file()), None) for paths in others]
+        return cls(data, (path, *(p for p in rest if p is not None)), options.split)
 
     def examples(self) -> Sequence[Example]:
         """All questions in file order.
@@ -132,19 +129,6 @@ class Spider:
         if not isinstance(entries, list) or not all(isinstance(e, dict) for e in entries):
             raise DataError(f"{path}: not a list of objects; give a file laid out like tables.json")
         return {str(entry.get("db_id")): entry for entry in entries}
-
-
-def _split_files(data: Path, split: str) -> tuple[Path, ...]:
-    groups = SPLITS.get(split, ((f"{split}.json",),))
-    found = [
-        next((data / name for name in group if (data / name).is_file()), None) for group in groups
-    ]
-    if found[0] is None:
-        raise DataError(
-            f"no questions of split {split!r}: {data} has no {' or '.join(groups[0])}; "
-            "check --data and --split, or give --questions"
-        )
-    return tuple(path for path in found if path is not None)
 
 
 def _rows(path: Path) -> list[Any]:
