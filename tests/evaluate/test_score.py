@@ -298,3 +298,61 @@ def test_a_changed_database_is_another_run(data, tmp_path):
         cars.executescript("INSERT INTO car VALUES ('Twingo')")
     with pytest.raises(UsageError, match=r"holds another run: .*input spider dev databases has ch"):
         evaluate_file(data, path, tmp_path / "out")
+
+
+# --------------------------------------------------------------------------- golds from the cache
+
+
+def cached(tmp_path):
+    return sorted((tmp_path / "cache" / "gold_results").glob("*.jsonl"))
+
+
+def test_results_of_golds_are_kept_for_the_next_run(predicted, tmp_path):
+    run = predicted()
+    before, _ = evaluate(run, tmp_path / "one")
+    assert len(cached(tmp_path)) == 3
+    text = [path.read_bytes() for path in cached(tmp_path)]
+    assert any(b'"Rex"' in part for part in text)
+    after, _ = evaluate(run, tmp_path / "two")
+    assert after.metrics == before.metrics
+    assert [path.read_bytes() for path in cached(tmp_path)] == text
+
+
+def test_a_gold_is_not_run_again_while_it_is_kept(predicted, tmp_path):
+    run = predicted({"Names of pets?": "SELECT 'Rex'"})
+    evaluate(run, tmp_path / "one", modes=("strict",))
+    (pets,) = [path for path in cached(tmp_path) if b'"Rex"' in path.read_bytes()]
+    lines = [line for line in pets.read_bytes().split(b"\n") if b'"Rex"],["Tom"]' in line]
+    key, _, body = lines[0].split(b" ", 2)
+    body = body.replace(b'["Rex"],["Tom"],["Kim"]', b'["Rex"]')
+    check = hashlib.sha256(body).hexdigest()[:16].encode()
+    pets.write_bytes(b" ".join((key, check, body)) + b"\n")
+    _, verdicts = evaluate(run, tmp_path / "two", modes=("strict",))
+    assert verdicts[1, "execution.strict"].score == 1.0
+
+
+def test_a_changed_database_has_other_results(predicted, data, tmp_path):
+    run = predicted()
+    evaluate(run, tmp_path / "one")
+    with closing(sqlite3.connect(data / "database" / "pets" / "pets.sqlite")) as pets:
+        pets.executescript("INSERT INTO pet VALUES (4, 'Pip', 2)")
+    scores, verdicts = evaluate(run, tmp_path / "two")
+    assert scores.metrics["execution.strict"].score == 1.0
+    assert verdicts[1, "execution.strict"].details["gold_rows"] == 4
+
+
+def test_results_of_a_database_with_an_open_log_are_not_kept(predicted, data, tmp_path):
+    path = data / "database" / "pets" / "pets.sqlite"
+    run = predicted()
+    with closing(sqlite3.connect(path)) as writer:
+        writer.execute("PRAGMA journal_mode=WAL")
+        writer.execute("INSERT INTO pet VALUES (4, 'Pip', 2)")
+        writer.commit()
+        _, verdicts = evaluate(run, tmp_path / "out")
+        assert verdicts[1, "execution.strict"].details["gold_rows"] == 4
+        assert len(cached(tmp_path)) == 2
+
+
+def test_where_speed_is_measured_nothing_else_is_at_work():
+    assert score._workers(EvaluateConfig(metrics=("string",), workers=4)) == 4
+    assert score._workers(EvaluateConfig(metrics=("string", "ves"), workers=4)) == 1

@@ -21,7 +21,7 @@ from sqlkiln.core.files import sha256_file, write_atomic
 SETTLED_S = 2.0
 """A file changed longer ago than this gets another time stamp with its next change."""
 
-KEPT = 5000
+KEPT = 20_000
 UNREADABLE = "unreadable"
 
 

@@ -225,8 +225,8 @@ class Metric(Protocol):
     Only such metrics are asked about examples whose tables are known, but not what is in them, or
     whose database is missing: that one raises `DatabaseUnreadable` whatever it is asked.
 
-    A metric may have a method `prepare(dataset)`, which is called once, before the first row. One
-    whose scores may exceed 1, such as a measure of speed, says so with `may_exceed_one = True`.
+    A metric may have a method `prepare(dataset)`, which is called once, before the first row. With
+    `measures_speed = True` its scores may exceed 1, and nothing else is at work while it scores.
     """
 
     name: str

@@ -37,8 +37,8 @@ from typing import Any, Literal
 from pydantic import Field, field_validator
 
 from sqlkiln.core import plugins
+from sqlkiln.core.digests import UNREADABLE, file_digests
 from sqlkiln.core.errors import DatabaseUnreadable, UsageError
-from sqlkiln.core.fingerprint import databases_digest
 from sqlkiln.core.plugins import Database, Limits, Metric, Stage
 from sqlkiln.core.records import Example, Verdict
 from sqlkiln.core.store import JsonlWriter, read_jsonl
@@ -124,13 +124,18 @@ class EvaluateConfig(QuestionSource):
 
 @dataclass
 class _Run:
-    """What the threads of one run share; `kept` are the (id, metric) that have verdicts."""
+    """What the threads of one run share.
+
+    `kept` are the (id, metric) that have verdicts, `digests` the sha256 of databases whose golds'
+    results can be kept: those in one file.
+    """
 
     config: EvaluateConfig
     task: Task
     writer: JsonlWriter
     on_row: Callable[[], None]
     kept: frozenset[tuple[str, str]]
+    digests: Mapping[Path, str]
     suite: Suite | None = None
     lock: Lock = field(default_factory=Lock)
     unreadable: dict[str, str] = field(default_factory=dict)
@@ -195,12 +200,27 @@ def _open(run: _Run, db_id: str) -> Database:
     if path is None:
         return MissingDatabase(db_id)
     limits = run.config.limits
-    cache = GoldCache(databases_digest({db_id: path}), limits)
+    cache = GoldCache(run.digests[path], limits) if path in run.digests else None
     return RememberingDatabase(plugins.open_database(path, limits), cache)
+
+
+def _digests(task: Task, examples: Sequence[Example]) -> dict[Path, str]:
+    """The sha256 of databases in one file; not of those with changes in a log beside it."""
+    paths = {task.questions.paths.get(db_id) for db_id in {e.db_id for e in examples}}
+    files = [path for path in paths if path is not None and path.is_file()]
+    logs = {path: path.with_name(f"{path.name}-wal") for path in files}
+    whole = (p for p in files if not logs[p].exists() or not logs[p].stat().st_size)
+    return {path: sha for path, sha in file_digests(whole).items() if sha != UNREADABLE}
 
 
 def _compares_rows(name: str) -> bool:
     return name.startswith(ON_SUITE) or compares_rows(plugins.load("metrics", name))
+
+
+def _workers(config: EvaluateConfig) -> int:
+    """How many databases to work on at a time: one where speed is measured."""
+    kinds = [plugins.load("metrics", name) for name in config.metrics]
+    return 1 if any(getattr(kind, "measures_speed", False) for kind in kinds) else config.workers
 
 
 def _score_rest(config: EvaluateConfig, task: Task, out: Path) -> dict[str, str]:
@@ -215,8 +235,9 @@ def _score_rest(config: EvaluateConfig, task: Task, out: Path) -> dict[str, str]
         kept = frozenset((v.id, v.metric) for v in read_jsonl(out / VERDICTS, Verdict))
         waiting = [e for e in examples if not {(e.id, name) for name in needed[e.id]} <= kept]
         with progress("evaluate", len(examples), len(examples) - len(waiting)) as on_row:
-            scoring = _Run(config, task, writer, on_row, kept, suite)
-            run_jobs(_jobs(scoring, waiting), config.workers)
+            digests = _digests(task, waiting)
+            scoring = _Run(config, task, writer, on_row, kept, digests, suite)
+            run_jobs(_jobs(scoring, waiting), _workers(config))
     return dict(sorted((*task.unreadable.items(), *scoring.unreadable.items())))
 
 

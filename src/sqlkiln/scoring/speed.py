@@ -87,7 +87,7 @@ class Ves:
     """Valid efficiency score in the fixed form; `score` may exceed 1."""
 
     name = "ves"
-    may_exceed_one = True
+    measures_speed = True
 
     def score(self, example: Example, predicted_sql: str, database: Database) -> Verdict:
         """Judge, and time what is right."""
@@ -99,7 +99,7 @@ class FixedRVes:
     """R-VES without the faults of the official one; `score` may exceed 1."""
 
     name = "rves.fixed"
-    may_exceed_one = True
+    measures_speed = True
 
     def score(self, example: Example, predicted_sql: str, database: Database) -> Verdict:
         """Judge, and time what is right."""
@@ -111,7 +111,7 @@ class OfficialRVes:
     """BIRD's R-VES as published; `score` may exceed 1."""
 
     name = "rves.official"
-    may_exceed_one = True
+    measures_speed = True
 
     def score(self, example: Example, predicted_sql: str, database: Database) -> Verdict:
         """Judge, and time what is right."""
