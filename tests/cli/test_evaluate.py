@@ -14,6 +14,11 @@ from sqlkiln.core.store import read_jsonl
 MANY = 3000
 
 
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("SQLKILN_CACHE_DIR", str(tmp_path / "cache"))
+
+
 @pytest.fixture
 def folder(tmp_path):
     """A folder with a database, questions over it, and a script that knows the answers."""

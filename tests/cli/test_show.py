@@ -18,6 +18,11 @@ def command(folder, *arguments):
     )
 
 
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("SQLKILN_CACHE_DIR", str(tmp_path / "cache"))
+
+
 @pytest.fixture
 def run(shop, tmp_path):
     """A run over the shop: a right row, a miss, and one in which columns are mixed up."""
