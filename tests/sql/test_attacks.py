@@ -23,12 +23,20 @@ import json, resource, sys
 from pathlib import Path
 from sqlkiln.sql.attacks import run_attacks
 
+def own_bytes():
+    # Linux hands a process's largest size down to what it starts, but for VmHWM.
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    [line] = [line for line in status.read_text().splitlines() if line.startswith("VmHWM")]
+    return int(line.split()[1]) * 1024
+
 report = run_attacks(Path(sys.argv[1]), {TIMEOUT_S}, {MEMORY_BYTES})
 print(json.dumps({{
     "damage": report.damage,
     "outcomes": {{o.attack.name: [o.answer, o.seconds, o.problem] for o in report.outcomes}},
     "child_bytes": report.peak_memory_bytes,
-    "own_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+    "own_bytes": own_bytes(),
 }}))
 """
 
