@@ -84,10 +84,9 @@ def lookup(name: str) -> Model:
         return MODELS[name]
     close = difflib.get_close_matches(name.lower(), MODELS, n=1)
     hint = f"did you mean {close[0]!r}? The" if close else "the"
-    by_size = sorted(MODELS, key=lambda known: MODELS[known].size_bytes)
+    names = ", ".join(sorted(MODELS, key=lambda known: MODELS[known].size_bytes))
     raise ModelNotFound(
-        f"no such model: {name!r}; {hint} catalogue has {', '.join(by_size)}; a path to a GGUF file "
-        "works too"
+        f"no such model: {name!r}; {hint} catalogue has {names}; a path to a GGUF file works too"
     )
 
 
