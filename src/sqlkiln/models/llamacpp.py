@@ -36,6 +36,13 @@ PROMPT_CACHE_MIB = 512
 BATCH_TOKENS = 256
 """Prompt tokens computed at a time, and so how long a cancelled request keeps the processor."""
 
+_OPENMP = {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "20000"}
+"""Threads wait spinning for some microseconds, then asleep.
+
+Endless spinning stalls generation when anything else wants the processor, and sleeping at once
+stalls it when nothing does.
+"""
+
 _SILENT, _ERRORS_ONLY = -1, 1
 _KV_BYTES = 2
 """Of one value in the cache of keys and values (float16)."""
@@ -182,10 +189,9 @@ def import_native() -> Any:
     Raises:
         MissingDependency: if it does not run on this system.
     """
-    # Threads of OpenMP that spin while they wait make generation ten times slower when anything
-    # else wants the processor. OpenMP reads this when it is loaded, and never again.
-    unset = "OMP_WAIT_POLICY" not in os.environ
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    # OpenMP reads these when it is loaded, and never again (docs/LOG.md has the measurements).
+    unset = {name: value for name, value in _OPENMP.items() if name not in os.environ}
+    os.environ.update(unset)
     try:
         import xllamacpp
     except ImportError as error:
@@ -194,8 +200,8 @@ def import_native() -> Any:
             "Ubuntu the system package libgomp1"
         ) from error
     finally:
-        if unset:
-            del os.environ["OMP_WAIT_POLICY"]
+        for name in unset:
+            del os.environ[name]
     return xllamacpp
 
 
