@@ -32,7 +32,7 @@ def main() -> None:
     """Run what the arguments say and print a table, or one model's figures as JSON."""
     args = parse_arguments()
     if args.measure:
-        print(json.dumps(measure(args.measure, args.data, args.questions, args.seed)))
+        print(json.dumps(measure(args.measure, args.data, args)))
         return
     print(
         f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, "
@@ -56,6 +56,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, help="Spider layout; without it the samples")
     parser.add_argument("--questions", type=int, default=40)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--strategy", default="repair", help="greedy does not try twice")
     parser.add_argument("--transformers-python", help="interpreter with torch and transformers")
     parser.add_argument("--measure", help=argparse.SUPPRESS)
     return parser.parse_args()
@@ -64,10 +65,18 @@ def parse_arguments() -> argparse.Namespace:
 def passed_on(args: argparse.Namespace) -> list[str]:
     """The arguments that a measuring process needs too."""
     data = ["--data", str(args.data)] if args.data else []
-    return [*data, "--questions", str(args.questions), "--seed", str(args.seed)]
+    return [
+        *data,
+        "--questions",
+        str(args.questions),
+        "--seed",
+        str(args.seed),
+        "--strategy",
+        args.strategy,
+    ]
 
 
-def measure(model: str, data: Path | None, questions: int, seed: int) -> dict[str, Any]:
+def measure(model: str, data: Path | None, args: argparse.Namespace) -> dict[str, Any]:
     """Ask in this process: figures, and the prompts for a comparison."""
     from sqlkiln.core import plugins
     from sqlkiln.core.plugins import BackendOptions, DatasetOptions
@@ -76,15 +85,16 @@ def measure(model: str, data: Path | None, questions: int, seed: int) -> dict[st
     dataset = plugins.load("datasets", "spider" if data else "samples").open(
         DatasetOptions(data=data, split="dev")
     )
-    chosen = choose(dataset, questions, seed)
+    chosen = choose(dataset, args.questions, args.seed)
     started = time.perf_counter()
     backend = plugins.open_backend(model, BackendOptions())
     load_s = time.perf_counter() - started
+    options = SessionOptions(model=model, strategy=args.strategy)
     answers: list[tuple[bool, Any]] = []
     prompts = []
     for db_id in dict.fromkeys(example.db_id for example in chosen):
         path = dataset.database_path(db_id)
-        session = Session(path, SessionOptions(model=model), lambda *_: backend)
+        session = Session(path, options, lambda *_: backend)
         for number, example in enumerate(e for e in chosen if e.db_id == db_id):
             prompts.append([[m.role, m.content] for m in session.prompt(example.question)])
             answers.append((number > 0, session.ask(example.question)))
