@@ -19,8 +19,9 @@ def demo_plugin(monkeypatch):
     """An installed third-party plug-in with the stages 'draw' and 'total'; its folder."""
     monkeypatch.syspath_prepend(PLUGIN)
     monkeypatch.setenv("PYTHONPATH", str(PLUGIN))
-    monkeypatch.setattr(plugins, "_cache", plugins._Cache())
-    return PLUGIN
+    plugins._group.cache_clear()
+    yield PLUGIN
+    plugins._group.cache_clear()
 
 
 @pytest.fixture(scope="session")

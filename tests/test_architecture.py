@@ -43,7 +43,7 @@ where it does not delay the start: inside functions, and for the type checker.
 """
 
 ONLY_IN = {
-    "sqlite3": r"sql/database\w*",
+    "sqlite3": r"sql/database\w*|sql/values_store",
     "duckdb": r"sql/database\w*",
     "xllamacpp": r"models/llamacpp\w*",
     "torch": r"models/huggingface\w*|train/\w+",

@@ -11,9 +11,6 @@ import time
 
 import pytest
 
-from sqlkiln.cli.ask import parse_adapter
-from sqlkiln.core.errors import UsageError
-
 ANSWERS = {
     "Note: ": "SELECT name FROM customer WHERE city = 'Oslo'",
     "names": "SELECT name, city FROM customer ORDER BY id",
@@ -92,24 +89,40 @@ def test_dry_run_prints_the_prompt_and_loads_no_model(shop):
 
 
 def test_a_repair_shows_both_tries(shop, model):
-    done = ask(shop, "wrong then right", "--model", model)
+    done = ask(shop, "wrong then right", "--model", model, "--strategy", "repair")
     assert done.returncode == 0
     assert "no such column: nam" in done.stderr
     assert "SELECT nam FROM customer" in done.stderr
     assert "Ann" in done.stdout
 
 
+def test_a_mended_answer_says_what_was_mended(shop, model):
+    done = ask(shop, "wrong then right", "--model", model)
+    assert done.returncode == 0
+    assert "SELECT name FROM customer" in done.stdout
+    assert "mended: took nam for name, the column of customer" in done.stdout
+    assert "% sure" in done.stdout
+    answer = json.loads(ask(shop, "wrong then right", "--model", model, "--json").stdout)
+    assert answer["fixes"] == ["took nam for name, the column of customer"]
+    assert 0 < answer["confidence"] < 1
+
+
+def test_what_is_not_sure_enough_ends_with_one(shop, model):
+    done = ask(shop, "wrong then right", "--model", model, "--min-confidence", "0.99")
+    assert done.returncode == 1
+    assert "not sure enough" in done.stderr
+    assert "Ann" not in done.stdout
+
+
 def test_a_repair_that_fails_ends_with_one(shop, tmp_path):
     path = tmp_path / "bad.json"
-    path.write_text(json.dumps(["SELECT a FROM customer", "SELECT b FROM customer"]))
+    tried = [f"SELECT {name} FROM customer" for name in "abc"]
+    path.write_text(json.dumps(tried))
     done = ask(shop, "q", "--json", "--model", f"scripted:{path}")
     assert done.returncode == 1
     answer = json.loads(done.stdout)
-    assert "no such column: b" in answer["error"]
-    assert [a["sql"] for a in answer["attempts"]] == [
-        "SELECT a FROM customer",
-        "SELECT b FROM customer",
-    ]
+    assert "no such column: c" in answer["error"]
+    assert [a["sql"] for a in answer["attempts"]] == tried
 
 
 def test_limit_cuts_the_rows_and_says_so(shop, model):
@@ -256,19 +269,46 @@ def test_ctrl_c_while_a_query_runs_ends_with_130(shop, tmp_path):
     assert "Traceback" not in err
 
 
-@pytest.mark.parametrize(
-    ("text", "parsed"),
-    [
-        ("a.gguf", ("a.gguf", 1.0)),
-        ("a.gguf:0.5", ("a.gguf", 0.5)),
-        ("dir:x/a.gguf", ("dir:x/a.gguf", 1.0)),
-        ("name:-1", ("name", -1.0)),
-    ],
-)
-def test_reads_adapters_with_and_without_a_weight(text, parsed):
-    assert parse_adapter(text) == parsed
+CLOSE = ["SELECT name FROM customer", "SELECT city FROM customer", "SELECT name FROM customer"]
 
 
-def test_a_weight_without_an_adapter_is_refused():
-    with pytest.raises(UsageError, match=r"no adapter in"):
-        parse_adapter(":0.5")
+@pytest.fixture
+def torn(tmp_path):
+    """A model that says one thing twice and another thing once."""
+    path = tmp_path / "torn.json"
+    path.write_text(json.dumps(CLOSE))
+    return f"scripted:{path}"
+
+
+def test_a_close_vote_shows_how_both_answers_differ(shop, torn):
+    done = ask(shop, "who?", "--strategy", "vote:3", "--model", torn)
+    assert done.returncode == 0
+    assert "two answers were close, 2 to 1 votes: 3 rows against 3 rows" in done.stdout
+    assert "  1 alone: Ann" in done.stdout
+    assert "  2 alone: Oslo" in done.stdout
+    assert f"  2 is: {CLOSE[1]}" in done.stdout
+
+
+def test_a_close_vote_in_json(shop, torn):
+    done = ask(shop, "who?", "--strategy", "vote:3", "--json", "--model", torn)
+    other = json.loads(done.stdout)["other"]
+    assert (other["sql"], other["votes"], other["winner_votes"]) == (CLOSE[1], 1, 2)
+    assert ["Oslo"] in other["rows"]
+    assert json.loads(ask(shop, "x", "--json", "--model", torn).stdout)["other"] is None
+
+
+def test_at_a_terminal_the_asker_picks(shop, torn):
+    leader, follower = pty.openpty()
+    command = [sys.executable, "-m", "sqlkiln", "ask", str(shop), "who?", "--strategy", "vote:3",
+               "--model", torn]  # fmt: skip
+    running = subprocess.Popen(command, stdin=follower, stdout=follower, stderr=follower)
+    os.close(follower)
+    try:
+        assert b"Which one was meant" in read_until(leader, b"Which one was meant")
+        os.write(leader, b"2\n")
+        assert b"Oslo" in read_until(leader, b"Oslo")
+        assert running.wait(10) == 0
+    finally:
+        running.kill()
+        running.wait()
+        os.close(leader)

@@ -56,6 +56,13 @@ class TestReadRecipe:
             read_recipe(recipe("[draw]\nrowz = 5\n"))
         assert str(caught.value) == "recipes/x.toml [draw] rowz: unknown; did you mean 'rows'?"
 
+    def test_a_wrong_key_within_a_list_is_told_once(self, recipe):
+        with pytest.raises(RecipeError) as caught:
+            read_recipe(recipe("[prepare]\n[[prepare.sources]]\nquestion = 'q.jsonl'\n"))
+        assert str(caught.value) == (
+            "recipes/x.toml [prepare] sources.0.question: unknown; correct its name, or remove it"
+        )
+
     def test_everything_wrong_is_told_at_once(self, recipe):
         text = "[[draw]]\nzebra = 1\n[[draw]]\nrows = 'ten'\nsize = 'big'\n[totl]\n"
         with pytest.raises(RecipeError) as caught:
@@ -83,6 +90,10 @@ class TestReadRecipe:
             ("# nothing\n", r"x\.toml: no stages: the recipe has no tables; add one"),
             ("[total]\n", r"x\.toml \[total\]: needs a \[draw\] table before it; add one"),
             ("[total]\n[draw]\n", r"\[total\]: needs a \[draw\] table before it"),
+            (
+                "[predict]\n[evaluate]\n[suite]\n",
+                r"\[evaluate\]: uses the \[suite\] table after it",
+            ),
             ("[[draw]]\n[[draw]]\n", r"\[draw #2\]: the same settings as \[draw #1\]; change"),
         ],
     )

@@ -8,7 +8,7 @@ import pytest
 
 from sqlkiln.core.errors import DataError, EnvironmentFault, StorageFull
 from sqlkiln.core.files import JsonlWriter, read_jsonl, sha256_file, write_atomic
-from sqlkiln.core.records import Example
+from sqlkiln.core.records import Example, Prediction
 
 ONE = Example(id="1", db_id="shop", question="How many customers?")
 TWO = Example(id="2", db_id="shop", question="Wie viele Käufer?", tags=("count", "umlaut"))
@@ -77,6 +77,12 @@ class TestReadJsonl:
         path = tmp_path / "own.jsonl"
         path.write_text('\n{"id": "1", "db_id": "shop", "question": "How many customers?"}\n\n')
         assert list(read_jsonl(path, Example)) == [ONE]
+
+    def test_reads_what_an_older_version_wrote(self, tmp_path):
+        path = tmp_path / "predictions.jsonl"
+        path.write_text('{"schema_id": "prediction/1", "id": "1", "db_id": "shop", "sql": "A"}')
+        (found,) = read_jsonl(path, Prediction)
+        assert (found.schema_id, found.sql, found.confidence) == ("prediction/2", "A", None)
 
     @pytest.mark.parametrize(
         ("line", "message"),

@@ -9,6 +9,7 @@ from sqlkiln.core.records import (
     Attempt,
     Column,
     DatabaseSchema,
+    Demonstration,
     Example,
     ForeignKey,
     Prediction,
@@ -34,7 +35,18 @@ FILLED = (
         ),
     ),
     Example(id="1", db_id="shop", question="Who?", gold_sql="SELECT 1", tags=("train",)),
-    Prediction(id="1", db_id="shop", sql="SELECT 1", error="no such column: x", attempts=2),
+    Demonstration(
+        id="1", db_id="shop", question="Who?", gold_sql="SELECT 1", repeat=2, hints=("t.a = 'x'",)
+    ),
+    Prediction(
+        id="1",
+        db_id="shop",
+        sql="SELECT 1",
+        error="no such column: x",
+        attempts=2,
+        confidence=0.25,
+        features={"share": None, "joins": 2.0},
+    ),
     Verdict(id="1", db_id="shop", metric="execution", score=0.5, reason="rows", details={"n": 1}),
     PreferencePair(id="1", db_id="shop", question="Who?", chosen="SELECT 1", rejected="SELECT 2"),
     Answer(
@@ -45,6 +57,7 @@ FILLED = (
         timings=Timings(total_s=1.5),
         tokens=Tokens(prompt=10, cached=4, completion=3),
         attempts=(Attempt(sql="SELECT x", error="no such column: x"),),
+        confidence=0.75,
     ),
 )
 
@@ -86,3 +99,18 @@ class TestRecord:
 def test_an_answer_keeps_the_types_of_its_cells():
     row = Answer(question="?", sql="", rows=(("1", 1, 1.0, True, None, b"\x00"),)).rows[0]
     assert [type(cell) for cell in row] == [str, int, float, bool, type(None), bytes]
+
+
+@pytest.mark.parametrize("kind", versioned(), ids=lambda kind: kind.__name__)
+def test_the_versions_of_a_record_are_counted_up(kind):
+    name, _, latest = kind.model_fields["schema_id"].default.partition("/")
+    first = int(latest) - len(kind.older)
+    assert kind.older == tuple(f"{name}/{number}" for number in range(first, int(latest)))
+
+
+@pytest.mark.parametrize("confidence", [-0.1, 1.1, float("nan")])
+def test_a_confidence_is_a_probability(confidence):
+    with pytest.raises(ValidationError, match="confidence"):
+        Prediction(id="1", db_id="shop", sql="", confidence=confidence)
+    with pytest.raises(ValidationError, match="confidence"):
+        Answer(question="?", sql="", confidence=confidence)

@@ -1,8 +1,9 @@
 import json
+from dataclasses import replace
 
 import pytest
 
-from sqlkiln.core.config import read_recipe
+from sqlkiln.core.config import Recipe, read_recipe
 from sqlkiln.core.errors import UsageError
 from sqlkiln.core.runner import run_recipe
 from sqlkiln.core.store import execute_stage, read_manifest
@@ -93,3 +94,40 @@ def test_a_run_made_by_hand_is_found_again(recipe, tmp_path):
     (first, *_) = run_recipe(recipe, tmp_path / "runs", last="draw")
     by_hand = execute_stage(step.stage, step.config, (), first.folder)
     assert by_hand == first.manifest
+
+
+# --------------------------------------------------------------------------- what a stage is given
+
+
+def given(recipe, tmp_path, **inputs):
+    """The seeds of the draws that each run of 'total' is given, if the stage asks for `inputs`."""
+    seen = []
+
+    def note(config, folders, out):
+        seen.append([read_manifest(folder).config["seed"] for folder in folders])
+        return {}
+
+    *draws, total = recipe.steps
+    total = replace(total, stage=replace(total.stage, run=note, **inputs))
+    list(run_recipe(Recipe(recipe.path, (*draws, total)), tmp_path / "runs"))
+    return seen
+
+
+def test_a_stage_that_gathers_runs_once_on_all(recipe, tmp_path):
+    assert given(recipe, tmp_path, gathers=True) == [[0, 1]]
+
+
+def test_what_a_stage_uses_is_given_where_it_fits(recipe, tmp_path):
+    def fits(needed, folder):
+        return read_manifest(folder).config["seed"] != read_manifest(*needed).config["seed"]
+
+    assert given(recipe, tmp_path, uses=("draw",), fits=fits) == [[0, 1], [1, 0]]
+
+
+def test_each_of_several_that_fit_makes_a_run(recipe, tmp_path):
+    assert given(recipe, tmp_path, uses=("draw",)) == [[0, 0], [0, 1], [1, 0], [1, 1]]
+
+
+def test_without_any_that_fits_a_stage_runs_on_what_it_needs(recipe, tmp_path):
+    assert given(recipe, tmp_path, uses=("draw",), fits=lambda *_: False) == [[0], [1]]
+    assert given(recipe, tmp_path / "other", uses=("absent",)) == [[0], [1]]

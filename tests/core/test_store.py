@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from threading import Timer
 
 import pytest
 from pydantic import BaseModel
@@ -302,8 +303,47 @@ class TestStageHash:
         monkeypatch.setattr(records, "Later", Later, raising=False)
         assert stage_hash(COPY, CopyConfig(), ()) != before
 
+    def test_versions_that_can_be_read_as_one_count_as_one(self, monkeypatch):
+        from sqlkiln.core import records
+
+        class Grown(records.Record):
+            schema_id: str = "grown/1"
+
+        monkeypatch.setattr(records, "Grown", Grown, raising=False)
+        before = stage_hash(COPY, CopyConfig(), ())
+        monkeypatch.setattr(Grown, "older", ("grown/1",))
+        monkeypatch.setattr(Grown.model_fields["schema_id"], "default", "grown/2")
+        assert stage_hash(COPY, CopyConfig(), ()) == before
+
 
 def test_every_key_of_a_manifest_is_written_even_when_empty(tmp_path):
     execute_stage(COPY, CopyConfig(), (), tmp_path)
     held = json.loads((tmp_path / "manifest.json").read_text())
     assert held.keys() == Manifest.model_fields.keys()
+
+
+class TestSeveralProcesses:
+    @pytest.fixture
+    def finished(self, tmp_path, monkeypatch):
+        """A run that the first process made, how it is put in place; from here on we follow."""
+        done = execute_stage(COPY, CopyConfig(), (), tmp_path / "made")
+        monkeypatch.setenv("WORLD_SIZE", "2")
+        monkeypatch.setenv("RANK", "1")
+        return done, lambda out: (tmp_path / "made").rename(out)
+
+    def test_a_follower_waits_for_the_first_and_writes_nothing(self, tmp_path, finished):
+        manifest, finish = finished
+        never = Stage("copy", CopyConfig, lambda config, inputs, out: pytest.fail("it ran"))
+        Timer(0.3, finish, [tmp_path / "run"]).start()
+        assert execute_stage(never, CopyConfig(), (), tmp_path / "run") == manifest
+        assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+    def test_it_runs_a_distributed_stage_with_the_first(self, tmp_path, finished):
+        manifest, finish = finished
+
+        def run(config, inputs, out):
+            finish(out)
+            return {}
+
+        both = Stage("copy", CopyConfig, run, distributed=True)
+        assert execute_stage(both, CopyConfig(), (), tmp_path / "run") == manifest

@@ -226,9 +226,9 @@ def test_examples_are_kept_with_their_level(evaluate, data, tmp_path):
     (data / "dev.json").write_text(json.dumps(rows))
     scores, _ = evaluate()
     examples = list(read_jsonl(tmp_path / "out" / "examples.jsonl", Example))
-    assert [(e.id[-1], e.tags) for e in examples if e.id[-1] in "06"] == [
-        ("0", ("easy",)),
-        ("6", ("challenging",)),
+    assert [(e.id[-1], e.tags[0]) for e in examples if e.id[-1] in "06"] == [
+        ("0", "easy"),
+        ("6", "challenging"),
     ]
     assert list(scores.slices["hardness"]) == ["easy", "challenging"]
 

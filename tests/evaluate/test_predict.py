@@ -1,8 +1,11 @@
 import time
+from pathlib import Path
 
 import pytest
+from adapter_files import write_adapter
 from pydantic import ValidationError
 
+from sqlkiln.core.adapters import options
 from sqlkiln.core.errors import (
     BackendAuthError,
     BackendError,
@@ -13,7 +16,7 @@ from sqlkiln.core.errors import (
 )
 from sqlkiln.core.records import Prediction
 from sqlkiln.core.store import execute_stage, read_jsonl, stage_hash
-from sqlkiln.evaluate.predict import STAGE, PredictConfig
+from sqlkiln.evaluate.predict import STAGE, PredictConfig, prompting
 
 
 @pytest.fixture
@@ -59,11 +62,11 @@ def test_questions_of_one_database_follow_one_another_largest_first(predict, ser
 
 def test_a_prediction_tells_what_it_took(predict, serve):
     serve({"How many pets?": "SELECT 1\n```\nThere."})
-    _, rows = predict(adapters=(("a.gguf", 1.0), ("b.gguf", 0.5)))
+    _, rows = predict(adapter=("a", "b:0.5"))
     row = rows[0]
     assert (row.id, row.db_id, row.sql) == ("spider-dev-0000", "pets", "SELECT 1")
     assert row.completion == "SELECT 1\n```\nThere."
-    assert (row.model, row.adapter, row.strategy) == ("table", "a.gguf+b.gguf:0.5", "greedy")
+    assert (row.model, row.adapter, row.strategy) == ("table", "a+b:0.5", "greedy")
     assert (row.prompt_tokens, row.cached_tokens, row.completion_tokens) == (100, 60, 7)
     assert (row.error, row.attempts) == (None, 1)
     assert 0 < row.seconds < 1
@@ -216,3 +219,98 @@ def test_an_unknown_strategy_is_refused_before_the_model_is_opened(predict, serv
     with pytest.raises(UsageError, match="unknown strategies entry: 'guess'"):
         predict(strategy="guess")
     assert not hasattr(backend, "options")
+
+
+@pytest.fixture
+def nano_sql(tmp_path, monkeypatch):
+    """An adapter that is shipped for the nano model and wants FROM first, in the compact style."""
+    monkeypatch.setattr("sqlkiln.models.adapters.shipped_folder", lambda: tmp_path / "shipped")
+    path = tmp_path / "shipped" / "nano-sql.gguf"
+    return write_adapter(path, target="from_first", schema_style="compact")
+
+
+def test_the_shipped_adapter_is_used_and_said(data, tmp_path, serve, nano_sql):
+    backend = serve({"How many pets?": "FROM pet SELECT count(*)"})
+    config = PredictConfig(dataset="spider", data=data, model="smollm2-135m")
+    used = execute_stage(STAGE, config, (), tmp_path / "run").counts["used"]
+    assert used == {
+        "adapters": [["nano-sql", 1.0]],
+        "target": "from_first",
+        "schema_style": "compact",
+    }
+    row = kept(tmp_path)[0]
+    assert row.adapter == "nano-sql"
+    assert row.sql == "SELECT count(*) FROM pet"
+    assert backend.options.adapters == ((nano_sql, 1.0),)
+
+
+def test_none_is_the_base(data, tmp_path, serve, nano_sql):
+    serve()
+    config = PredictConfig(dataset="spider", data=data, model="smollm2-135m", adapter="none")
+    used = execute_stage(STAGE, config, (), tmp_path / "run").counts["used"]
+    assert used == {"adapters": [], "target": "sql", "schema_style": "ddl"}
+    assert kept(tmp_path)[0].adapter is None
+
+
+def test_a_run_is_known_by_the_bytes_of_its_adapter(data, nano_sql, tmp_path):
+    config = PredictConfig(dataset="spider", data=data, model="smollm2-135m")
+    plain = stage_hash(STAGE, config.model_copy(update={"adapter": ("none",)}), ())
+    first = stage_hash(STAGE, config, ())
+    write_adapter(Path(nano_sql), sign=-1.0, target="from_first", schema_style="compact")
+    assert len({plain, first, stage_hash(STAGE, config, ())}) == 3
+
+
+def test_the_adapter_of_an_export_is_used(nano_sql, tmp_path):
+    path = write_adapter(tmp_path / "export-1" / "trained.gguf", target="plan")
+    config = PredictConfig(model="smollm2-135m")
+    used = prompting(config, (tmp_path / "export-1",))
+    assert options(used.adapters) == ((path, 1.0),)
+    assert (used.target, used.schema_style) == ("plan", "ddl")
+    asked = config.model_copy(update={"adapter": ("nano-sql",)})
+    assert [a.title for a in prompting(asked, (tmp_path / "export-1",)).adapters] == ["nano-sql"]
+
+
+def test_an_adapter_that_wants_an_unknown_prompt_is_refused(nano_sql):
+    write_adapter(Path(nano_sql), target="poem")
+    with pytest.raises(UsageError, match="unknown target: 'poem'; choose one of sql, "):
+        prompting(PredictConfig(model="smollm2-135m"), ())
+
+
+def test_every_question_may_be_asked_for_several_samples(predict, serve):
+    said = iter(["SELECT 1", "SELECT 2", "SELECT 3"])
+    backend = serve({"Names of things?": lambda: next(said)})
+    counts, rows = predict(samples=3, temperature=0.8)
+    assert len(backend.asked) == 3 * counts["predicted"] == 18
+    assert rows[4].samples == ("SELECT 1", "SELECT 2", "SELECT 3")
+    assert (rows[4].sql, rows[4].attempts) == ("SELECT 1", 1)
+    assert rows[4].completion_tokens == 3 * 7
+
+
+def test_samples_differ_by_their_seed(predict, serve, monkeypatch):
+    backend = serve()
+    asked, generate = [], backend.generate
+
+    def note(request, on_text=None):
+        asked.append((request.temperature, request.seed))
+        return generate(request, on_text)
+
+    monkeypatch.setattr(backend, "generate", note)
+    predict(samples=2, temperature=0.8, seed=5, limit=1)
+    assert asked == [(0.8, 5), (0.8, 6)]
+
+
+def test_one_answer_is_no_sample(predict, serve):
+    serve()
+    assert {row.samples for row in predict()[1].values()} == {()}
+
+
+def test_samples_need_a_temperature():
+    with pytest.raises(ValidationError, match="samples without a temperature are all alike"):
+        PredictConfig(samples=2)
+
+
+def test_sql_may_be_kept_as_spider_writes_it(predict, serve):
+    serve({"How many pets?": "SELECT p.a FROM p JOIN q ON p.a != q.a"})
+    _, rows = predict(sql_style="spider")
+    assert rows[0].sql == "SELECT T1.a FROM p AS T1 JOIN q AS T2 ON T1.a <> T2.a"
+    assert rows[0].completion == "SELECT p.a FROM p JOIN q ON p.a != q.a"

@@ -69,6 +69,13 @@ def test_null_is_an_empty_prediction(tmp_path):
     assert read(tmp_path, '{"id": 0, "sql": null}', "p.jsonl") == {"0000": ""}
 
 
+def test_confidences_are_read_where_there_are_any(tmp_path):
+    path = tmp_path / "p.jsonl"
+    lines = '{"id": 0, "sql": "A", "confidence": 0.25}', '{"id": 1, "sql": "B"}'
+    path.write_text("\n".join([*lines, '{"id": 2, "sql": "C", "confidence": 1}']))
+    assert [p.confidence for p in read_predictions(path, EXAMPLES)] == [0.25, None, 1.0]
+
+
 @pytest.mark.parametrize(
     ("text", "name", "message"),
     [
@@ -86,6 +93,12 @@ def test_null_is_an_empty_prediction(tmp_path):
         ('{"sql": "A"}', "p.jsonl", r":1: no 'id': the fields are sql; name it one of id,"),
         ('{"id": 0, "query": "A"}', "p.jsonl", r":1: no 'predicted_sql': the fields are id, query"),
         ('{"id": 0, "sql": 3}', "p.jsonl", r":1: wrong SQL: found 3; write text or null"),
+        (
+            '{"id": 0, "sql": "A", "confidence": 25}',
+            "p.jsonl",
+            r":1: wrong confidence: found 25; wr",
+        ),
+        ('{"id": 0, "sql": "A", "confidence": "a"}', "p.jsonl", r"wrong confidence: found 'a'"),
         ('{"7": "A"}', "p.json", r"entry '7': unknown id: '7'; the ids are spider-dev-0000 to"),
     ],
 )

@@ -106,5 +106,5 @@ def test_a_dataset_without_any_database_is_refused(folder):
 
 
 def test_an_unknown_dataset_is_refused():
-    with pytest.raises(UsageError, match="unknown datasets entry: 'wiki'; known are b1, "):
+    with pytest.raises(UsageError, match=r"entry: 'wiki'; did you mean 'wikisql'\? known are b1, "):
         open_questions(QuestionSource(dataset="wiki"))

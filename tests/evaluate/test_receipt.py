@@ -30,7 +30,7 @@ def run(data, tmp_path):
 def test_a_miss_shows_both_results_and_every_verdict(run):
     receipt = read_receipt(run, row=1)
     assert (receipt.example.id, receipt.example.question) == ("spider-dev-0001", "Names of pets?")
-    assert receipt.example.tags == ("easy",)
+    assert receipt.example.tags == ("easy", "sql:single table")
     assert receipt.prediction.sql == PREDICTED["1"]
     assert receipt.gold.rows == (("Rex",), ("Tom",), ("Kim",))
     assert receipt.predicted.rows == (("Rex",), ("Kim",))

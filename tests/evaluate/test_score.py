@@ -7,7 +7,7 @@ from contextlib import closing
 
 import pytest
 
-from sqlkiln.core.errors import BackendError, DataError, UsageError
+from sqlkiln.core.errors import BackendError, ContextOverflow, DataError, UsageError
 from sqlkiln.core.records import Prediction, Verdict
 from sqlkiln.core.store import execute_stage, read_jsonl
 from sqlkiln.evaluate import predict, score
@@ -356,3 +356,26 @@ def test_results_of_a_database_with_an_open_log_are_not_kept(predicted, data, tm
 def test_where_speed_is_measured_nothing_else_is_at_work():
     assert score._workers(EvaluateConfig(metrics=("string",), workers=4)) == 4
     assert score._workers(EvaluateConfig(metrics=("string", "ves"), workers=4)) == 1
+
+
+def test_samples_are_scored_by_execution(predicted):
+    said = iter(["SELECT count(*) FROM pet", "SELECT 7", "SELECT 7", "SELECT 3"])
+    run = predicted({"How many pets?": lambda: next(said)}, samples=4, temperature=1.0)
+    scores, verdicts = evaluate(run, modes=("strict", "spider"), metrics=())
+    assert list(scores.metrics)[2:] == ["pass@1", "pass@2", "pass@4", "maj@4"]
+    # Two of four are right: 1 - C(2, 2) / C(4, 2) = 5/6; 3 and 7 have two votes, 3 was first.
+    assert [verdicts[0, name].score for name in ("pass@1", "pass@2", "pass@4", "maj@4")] == [
+        0.5, pytest.approx(5 / 6), 1.0, 1.0,
+    ]  # fmt: skip
+    assert verdicts[5, "pass@1"].flags == ("gold_failed",)
+    one = scores.metrics["pass@1"]
+    assert (one.n, one.score) == (5, pytest.approx(0.9))
+    assert one.interval.low < 0.9 < one.interval.high
+    assert run.joinpath("manifest-evaluate.json").exists()
+
+
+def test_a_question_that_failed_has_no_right_sample(predicted):
+    run = predicted({"How many pets?": ContextOverflow("too long")}, samples=2, temperature=1.0)
+    scores, verdicts = evaluate(run, modes=("strict",), metrics=())
+    assert verdicts[0, "pass@2"].score == verdicts[0, "maj@2"].score == 0.0
+    assert scores.metrics["pass@2"].score == pytest.approx(0.8)

@@ -13,7 +13,7 @@ from sqlkiln.core.errors import DataError, UsageError
 from sqlkiln.core.plugins import open_database
 from sqlkiln.core.records import Verdict
 from sqlkiln.core.store import execute_stage, read_jsonl
-from sqlkiln.evaluate import score, suite
+from sqlkiln.evaluate import predict, score, suite
 from sqlkiln.evaluate.questions import open_questions
 from sqlkiln.evaluate.suite import SuiteConfig
 from sqlkiln.scoring.metrics import ExecutionAccuracy
@@ -183,6 +183,41 @@ def test_questions_about_databases_without_a_suite_are_not_counted(data, predict
     scores = json.loads((tmp_path / "run" / "scores.json").read_text())
     assert scores["metrics"]["suite.strict"]["n"] == 3
     assert scores["metrics"]["execution.strict"]["n"] == 5
+
+
+@pytest.fixture
+def predicted(data, tmp_path, serve):
+    """A run of predict that answers with gold, but for one that only the data lets pass."""
+    serve({"Oldest pet?": "SELECT name FROM pet WHERE id = 1"})
+    asking = predict.PredictConfig(dataset="spider", data=data, model="table")
+    execute_stage(predict.STAGE, asking, (), tmp_path / "predicted")
+    return tmp_path / "predicted"
+
+
+def test_in_a_recipe_the_suite_goes_to_the_runs_over_its_questions(
+    built, data, predicted, tmp_path
+):
+    build(data, tmp_path / "half", limit=2)
+    rows = json.loads((data / "dev.json").read_text())
+    (tmp_path / "some.json").write_text(json.dumps(rows[:3]))
+    build(data, tmp_path / "other", questions=tmp_path / "some.json")
+    fits = score.STAGE.fits
+    assert fits((predicted,), built[0])
+    assert fits((predicted,), tmp_path / "half")
+    assert not fits((predicted,), tmp_path / "other")
+
+
+def test_evaluate_scores_on_the_suite_of_its_recipe(built, predicted, tmp_path):
+    config = score.EvaluateConfig(modes=("strict",), workers=1)
+    manifest = execute_stage(score.STAGE, config, (predicted, built[0]), tmp_path / "run")
+    assert (manifest.counts["execution.strict"], manifest.counts["suite.strict"]) == (1.0, 0.8)
+    assert f"suite/{SUITE}" in manifest.inputs
+
+
+def test_two_suites_are_one_too_many(built, predicted, tmp_path):
+    config = score.EvaluateConfig(suite=built[0])
+    with pytest.raises(UsageError, match=r"two suites: .* by the settings, .* by the recipe"):
+        execute_stage(score.STAGE, config, (predicted, built[0]), tmp_path / "run")
 
 
 def test_a_suite_that_is_not_there_is_an_error(data, predictions, tmp_path):

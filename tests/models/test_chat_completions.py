@@ -65,6 +65,28 @@ def test_chunks_are_gathered():
     assert (done.prompt_s, done.decode_s) == (1.5, 0.25)
 
 
+def test_an_answer_that_only_repeats_itself_is_a_loop():
+    reply = Reply()
+    heard = 0
+    while not reply.looping:
+        reply.add(delta(content=" AND a = 1"))
+        heard += 1
+    assert heard == 16
+    done = reply.completion()
+    assert (done.finish, done.completion_tokens, done.prompt_tokens) == ("loop", 16, 0)
+    reply.add(delta() | {"timings": {"cache_n": 20, "prompt_n": 10, "predicted_n": 48}})
+    done = reply.completion()
+    assert (done.prompt_tokens, done.cached_tokens, done.completion_tokens) == (30, 20, 48)
+
+
+def test_an_answer_that_has_come_to_its_end_is_no_loop():
+    reply = Reply()
+    choice = {"message": {"content": " AND a = 1" * 40}, "finish_reason": "length"}
+    reply.add({"choices": [choice], "usage": {"completion_tokens": 160}})
+    done = reply.completion()
+    assert (reply.looping, done.finish, done.completion_tokens) == (False, "length", 160)
+
+
 def test_an_answer_in_one_object():
     reply = Reply()
     tops = [{"token": "Hi", "logprob": -0.1}, {"token": "Yo", "logprob": -2.5}]

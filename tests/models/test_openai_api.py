@@ -140,6 +140,14 @@ def test_streams_to_whoever_watches(opened, model_server):
     assert model_server.requests[-1][2]["stream"] is True
 
 
+def test_a_loop_is_not_read_to_its_end(opened):
+    pieces = []
+    events = (*[event(" AND a = 1")] * 100, LAST)
+    done = opened((200, events)).generate(Request(HELLO, max_tokens=400), pieces.append)
+    assert (done.finish, done.completion_tokens, len(pieces)) == ("loop", 16, 16)
+    assert done.text == " AND a = 1" * 16
+
+
 def test_a_server_may_decline_to_stream(opened):
     pieces = []
     assert opened((200, said("hi"))).generate(Request(HELLO), pieces.append).text == "hi"

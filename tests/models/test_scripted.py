@@ -50,6 +50,11 @@ def test_a_script_that_is_a_sequence_answers_in_turn():
     assert answers(Scripted(["1", "2"]), "x", "y") == ["1", "2"]
 
 
+def test_a_loop_is_cut_short():
+    done = Scripted({"": "SELECT a" + " FROM aisle" * 100}).generate(asking("x", max_tokens=400))
+    assert (done.finish, done.completion_tokens) == ("loop", 31)
+
+
 def test_counts_words_and_cuts():
     backend = Scripted({"": "SELECT name\n FROM  t ; more"})
     whole = backend.generate(asking("two words"))

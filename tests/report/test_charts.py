@@ -1,8 +1,16 @@
 import pytest
 
-from sqlkiln.report.charts import BINS, costs, latencies, pareto, slicings
+from sqlkiln.report.charts import (
+    BINS,
+    MOST_POINTS,
+    confidences,
+    costs,
+    latencies,
+    pareto,
+    slicings,
+)
 from sqlkiln.report.reading import read_runs
-from sqlkiln.report.tables import Headline, Score
+from sqlkiln.report.tables import Headline, Measure, Score
 
 
 def test_slices_are_those_of_evaluate(runs):
@@ -76,16 +84,48 @@ def test_without_a_time_there_are_no_latencies(runs):
     assert latencies(read_runs(runs)) == ()
 
 
+def confident(write_run, name, answers):
+    """`answers` are pairs of a score and a confidence."""
+    rows = [
+        {"id": f"q{i}", "scores": {"execution": score}, "prediction": {"confidence": sure}}
+        for i, (score, sure) in enumerate(answers)
+    ]
+    return write_run(name, rows)
+
+
+def test_confidences_are_held_against_verdicts(write_run):
+    unscored = {"score": 0.0, "flags": ["gold_failed"]}
+    answers = [(1.0, 0.8), (1.0, 0.4), (0.5, 0.4), (0.0, 0.2), (1.0, None), (unscored, 0.9)]
+    run, bare = confident(write_run, "a", answers), write_run("b", {"q0": 1.0})
+    (found,) = confidences(read_runs([run, bare]), "execution")
+    assert (found.run, found.found.n, found.found.right) == ("a", 4, 2)
+    assert (found.found.auroc, found.found.error) == (0.875, 0.5)
+    assert confidences(read_runs([run]), "other") == ()
+
+
+def test_a_line_has_so_many_points(write_run):
+    run = confident(write_run, "a", [(float(i % 3 > 0), i / 1000) for i in range(1000)])
+    (found,) = confidences(read_runs([run]), "execution")
+    points = found.found.coverage
+    assert len(points) == MOST_POINTS
+    assert points[-1].coverage == 1.0
+    assert [p.coverage for p in points] == sorted(p.coverage for p in points)
+
+
+def measure(value):
+    return None if value is None else Measure(value=value)
+
+
 def head(name, usd, p50):
     score = Score(n=10, right=5, score=0.5, low=0.2, high=0.8)
     return Headline(
         name=name,
         folder=name,
         scores={"execution": score},
-        p50_s=p50,
-        p95_s=p50,
+        p50_s=measure(p50),
+        p95_s=measure(p50),
         tokens=None,
-        usd_per_1000=usd,
+        usd_per_1000=measure(usd),
     )
 
 

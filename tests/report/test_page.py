@@ -67,10 +67,13 @@ def test_every_part_is_there(page):
         "Protocol",
         "Where it is right",
         "Why it is wrong",
+        "Clause by clause",
         "Rows",
     ]
     assert texts(page, "#why h3")[:2] == ["alpha: 3 wrong rows", "beta: 2 wrong rows"]
     assert "+12.50 (" in text(page, "#pairs tbody tr")
+    assert texts(page, "#components h3") == ["alpha", "beta"]
+    assert text(page, "#components tbody tr").startswith("select\t93.3% (100.0%, 87.5%)")
     assert "made elsewhere: " in text(page, "#protocol")
 
 
@@ -106,6 +109,9 @@ def test_filters(all_rows):
     page.run("document.getElementById('clear').click()")
     choose(page, "filter-label", "sql_wrong_schema")
     assert shown(page) == ["Which car is the strongest?"]
+    page.run("document.getElementById('clear').click()")
+    choose(page, "filter-feature", "group")
+    assert shown(page) == ["How many of each kind?"]
 
 
 def test_gained_rows_can_be_read(all_rows):
@@ -164,6 +170,23 @@ def test_another_metric_and_the_dark(page):
     light = page.run("getComputedStyle(document.body).backgroundColor")
     page.run("document.getElementById('theme').click()")
     assert page.run("getComputedStyle(document.body).backgroundColor") != light
+
+
+def test_confidences_are_drawn(browser, write_report, write_run):
+    draws = [(float((7 * i) % 10 < i // 5), i / 50) for i in range(50)]
+    rows = [
+        {"id": f"q{i}", "scores": {"execution": right}, "prediction": {"confidence": sure}}
+        for i, (right, sure) in enumerate(draws)
+    ]
+    browser.open(write_report(write_run("sure", rows), write_run("silent", {"q0": 1.0})))
+    browser.wait_for("document.querySelectorAll('#confidence .chart svg').length === 2")
+    assert texts(browser, "#confidence h3") == ["Reliability", "Wrong answers by coverage"]
+    assert len(texts(browser, "#confidence tbody tr")) == 1
+    assert (
+        browser.run("document.querySelectorAll('#confidence .card:first-child circle').length")
+        == 10
+    )
+    assert browser.told(*TROUBLE) == []
 
 
 def test_ten_thousand_rows_are_no_burden(browser, write_report, large_run):

@@ -2,7 +2,7 @@ import pytest
 
 from sqlkiln.core.errors import UsageError
 from sqlkiln.core.store import MANIFEST, read_manifest
-from sqlkiln.report.reading import read_runs
+from sqlkiln.report.reading import read_by_questions, read_runs
 
 
 def named(write_run, *abouts, folder="run"):
@@ -80,3 +80,13 @@ def test_the_run_of_predict_is_found(bench, tmp_path):
 def test_a_run_can_be_given_only_once(runs):
     with pytest.raises(UsageError, match="the same run twice"):
         read_runs([runs[0], runs[0].parent / "." / runs[0].name])
+
+
+def test_runs_over_other_questions_are_told_apart_by_these(write_run):
+    model = {"model": "m"}
+    runs = [
+        write_run("a", {"q": 1.0}, predicted_by=model),
+        write_run("b", {"x": 1.0}, predicted_by=model, dataset="cars", digest="e" * 64),
+    ]
+    assert [run.name for run in read_runs(runs)] == ["m, shop dev", "m, cars dev"]
+    assert [[run.name for run in group] for group in read_by_questions(runs)] == [["m"], ["m"]]

@@ -5,7 +5,7 @@ import pytest
 
 from sqlkiln.core.errors import UsageError
 from sqlkiln.core.files import sha256_file
-from sqlkiln.report.render import render
+from sqlkiln.report.render import STAGE, ReportConfig, render
 
 
 def data(page, name):
@@ -58,9 +58,55 @@ def test_markdown(runs):
     assert "| beta against alpha | +12.50 | " in text
     assert "| pets | 5 | 60.0% (" in text
     assert "## Why alpha is wrong (3 rows)" in text
+    assert "| syntax error | schema hallucination |" in text
+    assert "| select | 93.3% (100.0%, 87.5%) |" in text
     assert "p50" not in text
     for table in re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE):
         assert len({len(re.findall(r"(?<!\\)\|", line)) for line in table.splitlines()}) == 1
+
+
+def test_markdown_of_what_answers_took(write_run):
+    rows = [
+        {"id": f"q{i}", "scores": {"execution": 1.0}, "prediction": {"seconds": i}}
+        for i in (1, 2, 3)
+    ]
+    text = render([write_run("timed", rows)], "md")
+    assert "| 2.00 s (1.00 s to 3.00 s) |" in text
+
+
+def test_markdown_of_confidences(write_run, runs):
+    rows = [
+        {"id": f"q{i}", "scores": {"execution": right}, "prediction": {"confidence": sure}}
+        for i, (right, sure) in enumerate([(1.0, 0.8), (1.0, 0.4), (0.0, 0.4), (0.0, 0.2)])
+    ]
+    text = render([write_run("sure", rows)], "md")
+    assert "## Confidence" in text
+    # (0.2 + 0.2 + 2 * 0.1) / 4, (0.04 + 0.04 + 0.36 + 0.16) / 4, and 0.9 of 2.8
+    assert re.search(
+        r"\| sure \| 4 \| 0\.875 \(0\.\d+ to 1\.000\) \| 0\.150 \| 0\.150 \| 50\.0% \| 32\.1% \|",
+        text,
+    )
+    assert "### Reliability of sure" in text
+    assert "| 0.40 to 0.40 | 2 | 40.0% | 50.0% |" in text
+    assert "## Confidence" not in render(runs, "md")
+
+
+def test_the_stage_writes_a_report_on_each_set_of_questions(write_run, tmp_path):
+    a, b = write_run("a", {"q": 1.0}), write_run("b", {"q": 0.0})
+    other = write_run("c", {"x": 1.0}, dataset="cars", digest="e" * 64)
+    out = tmp_path / "report"
+    out.mkdir()
+    counts = STAGE.run(ReportConfig(forms=("md", "csv")), (a, other, b), out)
+    assert counts == {"shop-dev": 2, "cars-dev": 1}
+    files = sorted(path.name for path in out.iterdir())
+    assert files == ["cars-dev.csv", "cars-dev.md", "shop-dev.csv", "shop-dev.md"]
+    assert (out / "shop-dev.md").read_text() == render([a, b], "md")
+
+
+def test_other_questions_of_the_same_name_get_a_report_of_their_own(write_run, tmp_path):
+    runs = (write_run("a", {"q": 1.0}), write_run("b", {"q": 1.0}, digest="e" * 64))
+    counts = STAGE.run(ReportConfig(forms=("md",)), runs, tmp_path)
+    assert counts == {"shop-dev-dddddddd": 1, "shop-dev-eeeeeeee": 1}
 
 
 def test_csv(runs):

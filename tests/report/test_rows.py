@@ -18,6 +18,8 @@ def test_every_question_with_every_answer(explorer):
     assert len(explorer["rows"]) == 8
     row = explorer["rows"][4]
     assert (row["db"], row["level"]) == ("pets", "medium")
+    features = [explorer["words"][place] for place in row["features"]]
+    assert features == ["aggregate", "group", "single table"]
     assert row["gold"] == "SELECT kind, count(*) FROM pet GROUP BY kind"
     alpha, beta = row["answers"]
     assert (alpha["sql"], alpha["label"]) == ("SELECT kind, count(*) FROM pet", "sql_wrong_group")
@@ -62,3 +64,16 @@ def test_csv_has_a_line_for_each_row_and_run(runs):
     assert (line["execution.strict"], line["execution.spider"]) == ("0", "1")
     assert (line["failure"], line["seconds"]) == ("sql_wrong_projection", "")
     assert lines[0]["failure"] == ""
+
+
+def test_confidences_stand_beside_their_answers(write_run):
+    rows = [
+        {"id": "q1", "scores": {"execution": 1.0}, "prediction": {"confidence": 0.87654}},
+        {"id": "q2", "scores": {"execution": 1.0}},
+    ]
+    runs = read_runs([write_run("a", rows)])
+    answers = [row["answers"][0] for row in explorer_rows(runs, ("execution",))["rows"]]
+    assert answers[0]["confidence"] == 0.8765
+    assert "confidence" not in answers[1]
+    lines = list(csv.DictReader(io.StringIO(rows_csv(runs, ("execution",)))))
+    assert [line["confidence"] for line in lines] == ["0.8765", ""]

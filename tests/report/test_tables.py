@@ -1,7 +1,15 @@
 import pytest
 
 from sqlkiln.report.reading import read_runs
-from sqlkiln.report.tables import error_rates, headline, metric_names, pairings, protocol
+from sqlkiln.report.tables import (
+    Measure,
+    components,
+    error_rates,
+    headline,
+    metric_names,
+    pairings,
+    protocol,
+)
 
 
 @pytest.fixture
@@ -37,7 +45,19 @@ def test_what_answers_took(write_run):
         for i in (1, 2, 3)
     ]
     head = headline(*read_runs([write_run("timed", rows)]), ("execution",))
-    assert (head.p50_s, head.tokens) == (2.0, 100.0)
+    assert (head.p50_s, head.tokens) == (Measure(value=2.0, low=1.0, high=3.0), 100.0)
+
+
+def test_exact_match_by_component(both):
+    found = components(both[0])
+    assert (found.run, found.levels) == ("alpha", ("all", "easy", "medium"))
+    # Of 8 golds, one (of 3 medium) was answered with a column that is not there: counted as empty.
+    select = {part.name: part.scores for part in found.parts}["select"]
+    assert [(s.accuracy, s.recall) for s in select] == [(1.0, 7 / 8), (1.0, 1.0), (1.0, 2 / 3)]
+
+
+def test_without_exact_match_there_are_no_components(write_run):
+    assert components(*read_runs([write_run("a", {"q": 1.0})])) is None
 
 
 def test_run_against_run(both):

@@ -68,6 +68,7 @@ def test_seconds_are_billed_at_the_machine_s_price(prices):
     found = bill(predictions, prices)
     assert (found.usd_per_1000, found.priced_as) == (pytest.approx(2.0), "machine")
     assert bill(predictions, prices, at_a_time=4).usd_per_1000 == pytest.approx(0.5)
+    assert (found.interval.low, found.interval.high) == pytest.approx((1.0, 3.0))
 
 
 def test_what_tells_neither_has_no_bill(prices):

@@ -79,6 +79,37 @@ def test_tokens_that_the_official_tokenizer_fails_to_part(sql, tokens):
     assert tokenize(sql) == tokens
 
 
+@pytest.mark.parametrize(
+    ("sql", "tokens"),
+    [
+        ("ORDER BY T1.Name. The rest", ["order", "by", "t1.name", ".", "the", "rest"]),
+        ("ORDER BY a DESC. the rest", ["order", "by", "a", "desc", ".", "the", "rest"]),
+        ("a = 'x'. The", ["a", "=", '"x"', ".", "the"]),
+        ("(a.) UNION b.;", ["(", "a", ".", ")", "union", "b", ".", ";"]),
+        ("a = 5. AND b", ["a", "=", "5", ".", "and", "b"]),
+        ("a = 5. and b", ["a", "=", "5.", "and", "b"]),
+        ("x. y", ["x.", "y"]),
+        ("a.. B", ["a", "..", "b"]),
+    ],
+)
+def test_a_sentence_s_last_period_stands_alone(sql, tokens):
+    assert tokenize(sql) == tokens
+
+
+def test_prose_after_the_query_is_ignored():
+    plain = parse_query("SELECT name FROM singer ORDER BY age DESC", SCHEMA)
+    told = parse_query("SELECT name FROM singer ORDER BY age DESC. It names all.", SCHEMA)
+    assert told == plain
+    told = parse_query("SELECT name FROM singer GROUP BY singer.name. It names all.", SCHEMA)
+    assert told.group_by == (column("singer.name"),)
+
+
+def test_many_periods_take_no_time():
+    tokenize("a" * 100_000)
+    tokenize("a." * 50_000 + " b." * 50_000)
+    tokenize("." * 100_000)
+
+
 def test_quotes_must_pair_up():
     with pytest.raises(SQLSyntaxError, match="outside Spider's grammar: an odd number of quotes"):
         tokenize("name = 'it's'")

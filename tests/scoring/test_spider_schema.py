@@ -110,6 +110,17 @@ def test_keys_can_be_taken_from_elsewhere():
     assert without.with_keys_of(schema_from_tables_json(ENTRY)) == schema_from_tables_json(ENTRY)
 
 
+def test_tables_that_sqlite_keeps_for_itself_come_with_the_keys():
+    found = schema_from_database(database(table("Singer", "ID")))
+    entry = ENTRY | {
+        "table_names_original": ["Singer", "sqlite_sequence", "Gone"],
+        "column_names_original": [[-1, "*"], [0, "Other"], [1, "name"], [1, "seq"], [2, "x"]],
+        "foreign_keys": [],
+    }
+    both = found.with_keys_of(schema_from_tables_json(entry))
+    assert both.tables == {"singer": ("id",), "sqlite_sequence": ("name", "seq")}
+
+
 @pytest.mark.parametrize(
     ("change", "found"),
     [

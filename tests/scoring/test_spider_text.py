@@ -22,6 +22,13 @@ from sqlkiln.scoring.spider_text import as_executed, as_predicted, is_blank, ord
         ("SELECT a; SELECT b;", "SELECT a"),
         ("SELECT ';' FROM t; SELECT b", "SELECT ';' FROM t"),
         ("; SELECT a", ""),
+        ("SELECT a; -- why", "SELECT a"),
+        # for sqlparse a comment, and of the first statement; for SQLite no comment
+        ("SELECT a; # why", "SELECT a; # why"),
+        ("SELECT a;#why", "SELECT a"),
+        ("SELECT a FROM t GO SELECT b", "SELECT a FROM t GO"),
+        ("SELECT a FROM t GO 2 SELECT b", "SELECT a FROM t GO 2"),
+        ("SELECT go, t.GO, GO.b, GO(c), GOLD, 'GO' FROM t", None),
         ("SELECT 'open; SELECT distinct a", "SELECT 'open"),
         ("WHERE y = YEAR(CURDATE()) - 1", "WHERE y = 2020- 1"),
         ("WHERE y = year ( curdate ( ) )", "WHERE y = 2020"),
@@ -30,7 +37,7 @@ from sqlkiln.scoring.spider_text import as_executed, as_predicted, is_blank, ord
     ],
 )
 def test_what_is_executed(sql, executed):
-    assert as_executed(sql) == executed
+    assert as_executed(sql) == (sql if executed is None else executed)
 
 
 @pytest.mark.parametrize(

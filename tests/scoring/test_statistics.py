@@ -1,8 +1,14 @@
+import math
 import random
 
 import pytest
 
-from sqlkiln.scoring.statistics import bootstrap_interval, percentile, wilson_interval
+from sqlkiln.scoring.statistics import (
+    bootstrap_interval,
+    percentile,
+    percentile_interval,
+    wilson_interval,
+)
 
 # Binomial 95% limits by Wilson's formula, n and right rows given; the bootstrap must come close.
 KNOWN = [(100, 50, 0.404, 0.596), (1000, 800, 0.774, 0.824), (300, 30, 0.071, 0.139)]
@@ -94,3 +100,28 @@ def test_nothing_has_no_interval_and_no_percentile():
         percentile([], 0.5)
     with pytest.raises(ValueError, match="no interval: there are no rows"):
         wilson_interval(0, 0)
+
+
+def test_interval_of_a_percentile_by_its_ranks():
+    # Ranks of the median of 100: 50 -+ 1.96 * sqrt(100 / 4) = 40.2 to 59.8, the next whole ones.
+    median = percentile_interval([float(value) for value in range(1, 101)], 0.5)
+    assert (median.low, median.high, median.method) == (41.0, 60.0, "order statistics")
+    # Of the 95th percentile: 95 -+ 1.96 * sqrt(100 * 0.95 * 0.05) = 90.7 to 99.3.
+    high = percentile_interval([float(value) for value in range(100, 0, -1)], 0.95)
+    assert (high.low, high.high) == (91.0, 100.0)
+
+
+def test_interval_of_a_percentile_covers_it_as_often_as_it_says():
+    draw = random.Random(0)
+    held = 0
+    for _ in range(1000):
+        found = percentile_interval([draw.expovariate(1.0) for _ in range(80)], 0.5)
+        held += found.low <= math.log(2) <= found.high
+    assert 930 <= held <= 985
+
+
+def test_interval_of_a_percentile_of_few_values_is_all_of_them():
+    found = percentile_interval([1.0, 3.0, 2.0], 0.95)
+    assert (found.low, found.high) == (3.0, 3.0)
+    with pytest.raises(ValueError, match="no interval: there are no values"):
+        percentile_interval([], 0.5)

@@ -1,12 +1,14 @@
 import math
 
 import pytest
+from adapter_files import write_adapter
 
 import sqlkiln
 from sqlkiln.core.errors import BackendError, DatabaseUnreadable, ModelNotFound, UsageError
 from sqlkiln.core.plugins import Limits
 from sqlkiln.models.scripted import Scripted
-from sqlkiln.serve.session import Session, SessionOptions
+from sqlkiln.prompt.targets import prefill
+from sqlkiln.serve.session import DEFAULT_STRATEGY, Session, SessionOptions
 from sqlkiln.sql.database_build import create_sqlite
 
 COUNT = "SELECT city, count(*) AS n FROM customer GROUP BY city ORDER BY n DESC, city"
@@ -24,19 +26,20 @@ def test_answers_with_rows_and_what_they_cost(shop):
     assert answer.columns == ("city", "n")
     assert answer.rows == ((None, 1), ("Oslo", 1), ("Rome", 1))
     assert answer.error is None
-    assert (answer.model, answer.strategy, answer.adapter) == ("m", "repair", None)
+    assert (answer.model, answer.strategy, answer.adapter) == ("m", DEFAULT_STRATEGY, None)
+    assert 0 < answer.confidence < 1
     assert answer.tokens.completion == len(COUNT.split())
     assert answer.tokens.prompt > answer.tokens.completion
     assert 0 < answer.timings.execute_s < answer.timings.total_s
     assert not answer.truncated
 
 
-def test_a_failed_answer_keeps_both_tries_and_no_rows(shop):
-    with session(shop, ["SELECT a FROM customer", "SELECT b FROM customer"]) as asked:
+def test_a_failed_answer_keeps_all_tries_and_no_rows(shop):
+    with session(shop, [f"SELECT {name} FROM customer" for name in "abc"]) as asked:
         answer = asked.ask("what?")
     assert answer.rows == ()
-    assert "no such column: b" in answer.error
-    assert [a.sql[7] for a in answer.attempts] == ["a", "b"]
+    assert "no such column: c" in answer.error
+    assert [a.sql[7] for a in answer.attempts] == ["a", "b", "c"]
     assert "no such column: a" in answer.attempts[0].error
 
 
@@ -73,8 +76,56 @@ def test_the_prompt_can_be_seen_without_a_model(shop):
 
 
 def test_the_adapter_is_named_in_the_answer(shop):
-    with session(shop, ["SELECT 1"], adapters=(("a.gguf", 1.0), ("b.gguf", 0.5))) as asked:
-        assert asked.ask("one?").adapter == "a.gguf+b.gguf:0.5"
+    with session(shop, ["SELECT 1"], model="m", adapters=("a", "b:0.5")) as asked:
+        assert asked.ask("one?").adapter == "a+b:0.5"
+
+
+@pytest.fixture
+def nano_sql(tmp_path, monkeypatch):
+    """An adapter that is shipped for the nano model and wants FROM first, in the compact style."""
+    monkeypatch.setattr("sqlkiln.models.adapters.shipped_folder", lambda: tmp_path / "shipped")
+    path = tmp_path / "shipped" / "nano-sql.gguf"
+    return write_adapter(path, target="from_first", schema_style="compact")
+
+
+def test_the_shipped_adapter_is_used_and_prompted_as_it_was_trained(shop, nano_sql):
+    given = []
+
+    def remember(spec, options):
+        given.append(options.adapters)
+        return Scripted(["FROM customer SELECT count(*)"], model=spec)
+
+    with Session(shop, SessionOptions(model="smollm2-135m"), remember) as asked:
+        prompt = asked.prompt("how many?")
+        answer = asked.ask("how many?")
+    assert given == [((nano_sql, 1.0),)]
+    assert "CREATE TABLE" not in prompt[1].content
+    assert prompt[-1].content.endswith(prefill("from_first"))
+    assert answer.adapter == "nano-sql"
+    assert answer.rows == ((3,),)
+
+
+def test_none_is_the_base_prompted_as_ever(shop, nano_sql):
+    options = SessionOptions(model="smollm2-135m", adapters=("none",))
+    with Session(shop, options, lambda *_: Scripted(["SELECT 1"])) as asked:
+        assert "CREATE TABLE customer" in asked.prompt("how many?")[1].content
+        assert asked.ask("how many?").adapter is None
+
+
+def test_the_caller_may_prompt_otherwise(shop, nano_sql):
+    options = SessionOptions(model="smollm2-135m", target="sql", schema_style="ddl")
+    with Session(shop, options) as asked:
+        prompt = asked.prompt("how many?")
+    assert "CREATE TABLE customer" in prompt[1].content
+    assert prompt[-1].content.endswith(prefill("sql"))
+
+
+def test_another_model_has_its_own_default(shop, nano_sql):
+    options = SessionOptions(model="smollm2-135m")
+    with Session(shop, options, lambda *_: Scripted({"": "SELECT 1"})) as asked:
+        assert asked.ask("one?").adapter == "nano-sql"
+        asked.change_model("m")
+        assert asked.ask("one?").adapter is None
 
 
 def test_a_model_that_cannot_be_opened_leaves_the_old_one(shop):
@@ -157,3 +208,28 @@ def test_infinity_survives(tmp_path):
 def test_a_script_that_ends_is_a_backend_error(shop):
     with session(shop, []) as asked, pytest.raises(BackendError, match="no answer"):
         asked.ask("q")
+
+
+def test_an_answer_that_is_not_sure_enough_has_no_rows(shop):
+    options = {"strategy": "greedy+sure", "min_confidence": 1.0}
+    with session(shop, ["SELECT name FROM customer"], **options) as asked:
+        answer = asked.ask("who?")
+    assert answer.rows == ()
+    assert answer.sql == "SELECT name FROM customer"
+    assert "at least 100% is asked for" in answer.error
+    assert 0 < answer.confidence < 1
+
+
+def test_an_answer_that_is_sure_enough_is_given(shop):
+    options = {"strategy": "greedy+sure", "min_confidence": 0.01}
+    with session(shop, ["SELECT name FROM customer"], **options) as asked:
+        assert len(asked.ask("who?").rows) == 3
+
+
+def test_a_strategy_that_is_never_sure_cannot_be_asked_to_be(shop):
+    options = {"strategy": "repair", "min_confidence": 0.5}
+    with (
+        session(shop, ["SELECT name FROM customer"], **options) as asked,
+        pytest.raises(UsageError, match=r"the strategy repair estimates none; use one with \+sure"),
+    ):
+        asked.ask("who?")

@@ -108,10 +108,19 @@ class Browser:
             f"(({{x, y, width, height}}) => [x + width / 2, y + height / 2])"
             f"(document.querySelector({selector!r}).getBoundingClientRect())"
         )
-        for kind in ("mouseMoved", "mousePressed", "mouseReleased"):
-            pressed = {} if kind == "mouseMoved" else {"button": "left", "clickCount": 1}
-            where = {"x": box[0], "y": box[1]}
-            self.call("Input.dispatchMouseEvent", type=kind, **where, **pressed)
+        where = {"x": box[0], "y": box[1]}
+        self.call("Input.dispatchMouseEvent", type="mouseMoved", **where)
+        self._wait_for_frames()
+        for kind in ("mousePressed", "mouseReleased"):
+            self.call("Input.dispatchMouseEvent", type=kind, **where, button="left", clickCount=1)
+
+    def _wait_for_frames(self):
+        """Charts see what the mouse is over when the next frame is drawn."""
+        self.run("delete window.drawn")
+        self.run(
+            "requestAnimationFrame(() => requestAnimationFrame(() => { window.drawn = true; }))"
+        )
+        self.wait_for("window.drawn === true")
 
     def told(self, *methods):
         """The events of these kinds, their parameters."""

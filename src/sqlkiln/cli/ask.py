@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sqlkiln.cli.budget import Amount, CurveFile, dialled
 from sqlkiln.core.errors import UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from sqlkiln.core.records import Answer
+    from sqlkiln.core.records import Answer, OtherReading
     from sqlkiln.serve.session import Session
 
 EXIT_FAILED = 1
@@ -48,8 +49,19 @@ def ask(
         typer.Option(help="Catalogue name, GGUF path, or http(s)://host/v1#model of a server."),
     ] = None,
     adapter: Annotated[
-        list[str] | None, typer.Option(help="LoRA adapter, NAME_OR_PATH[:WEIGHT]; repeatable.")
+        list[str] | None,
+        typer.Option(help="LoRA adapter, NAME_OR_PATH[:WEIGHT], or none; repeatable."),
     ] = None,
+    strategy: Annotated[
+        str | None,
+        typer.Option(help="How to answer: greedy, repair or vote:8, with +link, +mend and others."),
+    ] = None,
+    budget: Amount = None,
+    curve: CurveFile = None,
+    min_confidence: Annotated[
+        float,
+        typer.Option(min=0.0, max=1.0, help="Give no rows that are right with a smaller chance."),
+    ] = 0.0,
     sql_only: Annotated[
         bool, typer.Option("--sql-only", help="Write the SQL, run nothing.")
     ] = False,
@@ -74,7 +86,9 @@ def ask(
     if sum((sql_only, as_json, as_csv)) > 1:
         raise UsageError("--sql-only, --json and --csv exclude one another; choose one")
     show = Show(sql_only, as_json, as_csv, explain, dry_run)
-    with open_session(database, model, adapter or [], limit, timeout) as session:
+    strategy = dialled(strategy, budget, curve, model, adapter, not (sql_only or dry_run))
+    chosen = Chosen(model, tuple(adapter or ()), strategy, min_confidence)
+    with open_session(database, chosen, limit, timeout) as session:
         if question is None:
             from sqlkiln.cli.shell import run_shell
 
@@ -85,39 +99,31 @@ def ask(
             raise typer.Exit(EXIT_FAILED)
 
 
-def open_session(
-    database: Path, model: str | None, adapters: list[str], limit: int, timeout_s: float
-) -> Session:
+@dataclass(frozen=True)
+class Chosen:
+    """With what to answer; what is None or () is the default."""
+
+    model: str | None = None
+    adapters: tuple[str, ...] = ()
+    strategy: str | None = None
+    min_confidence: float = 0.0
+
+
+def open_session(database: Path, chosen: Chosen, limit: int, timeout_s: float) -> Session:
     """Open a session from what was given on the command line."""
     from sqlkiln.core.plugins import Limits
-    from sqlkiln.serve.session import DEFAULT_MODEL, Session, SessionOptions
+    from sqlkiln.serve.session import DEFAULT_MODEL, DEFAULT_STRATEGY, Session, SessionOptions
 
     return Session(
         database,
         SessionOptions(
-            model=model or DEFAULT_MODEL,
-            adapters=tuple(parse_adapter(text) for text in adapters),
+            model=chosen.model or DEFAULT_MODEL,
+            adapters=chosen.adapters or None,
+            strategy=chosen.strategy or DEFAULT_STRATEGY,
+            min_confidence=chosen.min_confidence,
             limits=Limits(timeout_s=timeout_s, max_rows=limit),
         ),
     )
-
-
-def parse_adapter(text: str) -> tuple[str, float]:
-    """Split `NAME_OR_PATH[:WEIGHT]`.
-
-    Raises:
-        UsageError: if nothing stands before the weight.
-    """
-    name, colon, weight = text.rpartition(":")
-    if colon:
-        try:
-            parsed = float(weight)
-        except ValueError:
-            return text, 1.0
-        if not name:
-            raise UsageError(f"no adapter in {text!r}; write NAME_OR_PATH or NAME_OR_PATH:WEIGHT")
-        return name, parsed
-    return text, 1.0
 
 
 def prompt_text(session: Session, question: str) -> str:
@@ -154,8 +160,26 @@ def _answer_for_people(session: Session, question: str, show: Show) -> Answer:
             console.print(explanation(session, answer.sql), style="italic", highlight=False)
         console.print(present.rows_table(answer))
     _report_failure(answer)
+    for remark in present.remarks(answer):
+        console.print(remark, style="yellow", highlight=False, markup=False)
     console.print(present.summary(answer), style="dim", highlight=False, markup=False)
-    return answer
+    return answer if answer.other is None else _settled(answer, answer.other, console)
+
+
+def _settled(answer: Answer, other: OtherReading, console: Console) -> Answer:
+    """Show the other reading of a close call; at a terminal, ask which one was meant."""
+    from sqlkiln.cli import present
+
+    for line in present.close_call(other):
+        console.print(line, style="yellow", highlight=False, markup=False)
+    if not (console.is_terminal and sys.stdin.isatty()):
+        return answer
+    if typer.prompt("Which one was meant, 1 or 2?", default="1").strip() != "2":
+        return answer
+    chosen = present.picked(answer, other)
+    console.print(present.highlighted(chosen.sql))
+    console.print(present.rows_table(chosen))
+    return chosen
 
 
 def _ask_streaming(session: Session, question: str, console: Console) -> Answer:

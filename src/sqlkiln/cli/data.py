@@ -1,4 +1,4 @@
-"""`sqlkiln data`: which datasets there are, and what is wrong with one of them."""
+"""`sqlkiln data`: which datasets there are, what is wrong with one, and training data of them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sqlkiln.core.errors import UsageError
+from sqlkiln.cli import prepare
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -18,11 +18,14 @@ if TYPE_CHECKING:
 
 MOST_NAMED = 5
 
-_data = typer.Typer(no_args_is_help=True, help="List datasets, and check one of them.")
+_data = typer.Typer(
+    no_args_is_help=True, help="List datasets, check one of them, make training data."
+)
 
 
 def register(app: typer.Typer) -> None:
     """Add the `data` commands."""
+    prepare.register(_data)
     app.add_typer(_data, name="data")
 
 
@@ -96,16 +99,13 @@ def check(
 
 def _others(spec: str, dataset: str, options: DatasetOptions) -> tuple[str, tuple[Example, ...]]:
     """The questions that `spec` means, after a name for them."""
-    from sqlkiln.core import plugins
-    from sqlkiln.core.plugins import DatasetOptions
+    from dataclasses import replace
 
-    place, _, folder = spec.partition("@")
-    name, colon, split = place.rpartition(":")
-    if not split or (colon and not name):
-        raise UsageError(f"wrong --against: {spec!r}; write [DATASET:]SPLIT[@DIR]")
-    data = Path(folder).expanduser() if folder else options.data
-    opened = plugins.load("datasets", name or dataset).open(DatasetOptions(data, None, split))
-    return f"{name or dataset} {split}", tuple(opened.examples())
+    from sqlkiln.data.leaks import QuestionsSpec
+
+    meant = QuestionsSpec.parse(spec, dataset)
+    meant = replace(meant, data=meant.data or options.data)
+    return meant.label, meant.examples()
 
 
 # --------------------------------------------------------------------------- showing

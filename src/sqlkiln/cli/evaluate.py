@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from sqlkiln.cli.ask import parse_adapter
+from sqlkiln.cli.budget import Amount, CurveFile, settled
 from sqlkiln.cli.stages import (
     AsJson,
     Data,
@@ -28,10 +28,21 @@ Evidence = Annotated[
     bool | None,
     typer.Option("--evidence/--no-evidence", help="Give the dataset's hints too (BIRD)."),
 ]
+StrategySpec = Annotated[
+    str | None,
+    typer.Option(help="How to answer: greedy, repair or vote:8, with +link, +mend and others."),
+]
 Predictions = Annotated[
     Path | None,
     typer.Option(help="Made elsewhere: one SQL a line in question order, or JSON by id."),
 ]
+Temperature = Annotated[
+    float | None, typer.Option(help="How far to leave the likeliest; 0 if not given.")
+]
+SqlStyle = Annotated[
+    str | None, typer.Option(help="How SQL is kept: written, or spider for T1 and T2.")
+]
+Samples = Annotated[int | None, typer.Option(help="Answers to a question, for pass@k and maj@k.")]
 Modes = Annotated[
     str | None,
     typer.Option(help="How results are compared: strict, spider, bird; all if not given."),
@@ -69,19 +80,27 @@ def predict(
         typer.Option(help="Catalogue name, GGUF path, or http(s)://host/v1#model of a server."),
     ] = None,
     adapter: Annotated[
-        list[str] | None, typer.Option(help="LoRA adapter, NAME_OR_PATH[:WEIGHT]; repeatable.")
+        list[str] | None,
+        typer.Option(help="LoRA adapter, NAME_OR_PATH[:WEIGHT], or none; repeatable."),
     ] = None,
-    strategy: Annotated[str | None, typer.Option(help="greedy or repair.")] = None,
+    strategy: StrategySpec = None,
+    budget: Amount = None,
+    curve: CurveFile = None,
+    target: Annotated[
+        str | None, typer.Option(help="What to write: sql, from_first, qualified, plan or think.")
+    ] = None,
     schema_style: Annotated[str | None, typer.Option(help="ddl, compact or mschema.")] = None,
+    sql_style: SqlStyle = None,
     slots: Annotated[int | None, typer.Option(help="Questions asked at a time.")] = None,
     max_tokens: Annotated[int | None, typer.Option(help="Tokens a completion may have.")] = None,
     timeout: QueryTimeout = None,
+    temperature: Temperature = None,
+    samples: Samples = None,
     as_json: AsJson = False,
 ) -> None:
     """Let a model answer the questions of a dataset.
 
-    Its SQL is kept in RUN. Killed or stopped, it goes on where it was when the same command is
-    given again.
+    Its SQL is kept in RUN; the same command goes on where a killed one was.
     """
     from sqlkiln.evaluate.predict import STAGE, PredictConfig
 
@@ -95,22 +114,29 @@ def predict(
         limit=limit,
         seed=seed,
         model=model,
-        adapters=tuple(parse_adapter(text) for text in adapter) if adapter else None,
-        strategy=strategy,
+        adapter=tuple(adapter) if adapter else None,
+        strategy=settled(strategy, budget, curve, model, adapter),
+        target=target,
         schema_style=schema_style,
+        sql_style=sql_style,
         slots=slots,
         max_tokens=max_tokens,
         timeout_s=timeout,
+        temperature=temperature,
+        samples=samples,
     )
-    manifest = execute(STAGE, config, (), out)
-    report_left_out(manifest.counts["missing_databases"], "no database")
-    report_left_out(manifest.counts["unreadable_databases"], "unreadable")
+    _show_predicted(execute(STAGE, config, (), out).counts, out, as_json)
+
+
+def _show_predicted(counts: dict[str, Any], out: Path, as_json: bool) -> None:
+    report_left_out(counts["missing_databases"], "no database")
+    report_left_out(counts["unreadable_databases"], "unreadable")
     if as_json:
-        print_json({"run": str(out), **manifest.counts})
+        print_json({"run": str(out), **counts})
     else:
-        failed = manifest.counts["failed"]
+        failed = counts["failed"]
         typer.echo(
-            f"{out}: {manifest.counts['predicted']} of {manifest.counts['questions']} questions "
+            f"{out}: {counts['predicted']} of {counts['questions']} questions "
             f"predicted{f', {failed} failed' if failed else ''}; next: sqlkiln evaluate {out}"
         )
 

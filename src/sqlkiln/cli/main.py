@@ -12,12 +12,15 @@ import typer
 
 from sqlkiln import __version__
 from sqlkiln.cli import (
+    adapters,
     ask,
+    budget,
     compare,
     data,
     doctor,
     evaluate,
     gate,
+    link,
     models,
     report,
     run,
@@ -25,6 +28,7 @@ from sqlkiln.cli import (
     schema,
     show,
     suite,
+    train,
 )
 from sqlkiln.core.errors import SqlkilnError
 
@@ -40,12 +44,16 @@ app = typer.Typer(
 )
 for _commands in (
     ask,
+    link,
     schema,
     samples,
     data,
     models,
+    train,
+    adapters,
     suite,
     evaluate,
+    budget,
     show,
     compare,
     gate,

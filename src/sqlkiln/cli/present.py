@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from sqlkiln.core.records import Answer, Cell
+    from sqlkiln.core.records import Answer, Cell, OtherReading
 
 MAX_CELL_CHARS = 60
 
@@ -51,7 +51,31 @@ def summary(answer: Answer) -> str:
     seconds = answer.timings.total_s
     speed = answer.tokens.completion / answer.timings.decode_s if answer.timings.decode_s else 0
     cost = f"{seconds:.2f} s, {answer.tokens.completion} tokens at {speed:.0f} tokens/s"
-    return f"{shown} · {cost} · {answer.model}{f' + {answer.adapter}' if answer.adapter else ''}"
+    sure = "" if answer.confidence is None else f" · {answer.confidence:.0%} sure"
+    used = f"{answer.model}{f' + {answer.adapter}' if answer.adapter else ''}"
+    return f"{shown}{sure} · {cost} · {used}"
+
+
+def remarks(answer: Answer) -> list[str]:
+    """What the asker is to know besides: what was mended, what the model was not shown."""
+    return [*(f"mended: {fix}" for fix in answer.fixes), *answer.notes]
+
+
+def close_call(other: OtherReading) -> list[str]:
+    """How the answer and the one that nearly won differ, in lines."""
+    lines = [
+        f"two answers were close, {other.winner_votes} to {other.votes} votes: {other.difference}"
+    ]
+    for number, rows in enumerate((other.winner_rows, other.own_rows), start=1):
+        for row in rows:
+            lines.append(f"  {number} alone: {', '.join(cell_text(value) for value in row)}")
+    return [*lines, f"  2 is: {other.sql}"]
+
+
+def picked(answer: Answer, other: OtherReading) -> Answer:
+    """`answer` with what `other` says in its place."""
+    taken = {"sql": other.sql, "columns": other.columns, "rows": other.rows}
+    return answer.model_copy(update={**taken, "truncated": other.truncated, "other": None})
 
 
 def as_json(answer: Answer) -> str:
@@ -69,8 +93,20 @@ def as_json(answer: Answer) -> str:
         "seconds": round(answer.timings.total_s, 4),
         "tokens": answer.tokens.model_dump(),
         "attempts": [attempt.model_dump() for attempt in answer.attempts],
+        "confidence": answer.confidence,
+        "fixes": list(answer.fixes),
+        "notes": list(answer.notes),
+        "other": None if answer.other is None else _other_as_json(answer.other),
     }
     return json.dumps(body, ensure_ascii=False)
+
+
+def _other_as_json(other: OtherReading) -> dict[str, Any]:
+    rows = {
+        name: [[json_cell(value) for value in row] for row in getattr(other, name)]
+        for name in ("rows", "own_rows", "winner_rows")
+    }
+    return other.model_dump(exclude=set(rows) | {"schema_id"}) | rows
 
 
 def as_csv(answer: Answer) -> str:

@@ -36,17 +36,21 @@ def run(
 
     Each run goes to RUNS/<recipe>/<stage>-<hash>/. An interrupted run continues where it
     stopped when the same command is given again. Paths in a recipe are relative to the working
-    directory.
+    directory. Started by `accelerate launch -m sqlkiln run RECIPE`, training is spread over all
+    its processes, and the first of them does the rest.
     """
     from sqlkiln.core.config import read_recipe
+    from sqlkiln.core.processes import is_follower
     from sqlkiln.core.runner import run_recipe
 
     def announce(stage: Stage, folder: Path) -> None:
-        typer.echo(f"{stage.name}: running in {folder}", err=True)
+        if not is_follower():
+            typer.echo(f"{stage.name}: running in {folder}", err=True)
 
     plan = read_recipe(recipe, settings or ())
     for outcome in run_recipe(plan, runs, first, last, announce):
-        typer.echo(_json_line(outcome) if as_json else _line(outcome))
+        if not is_follower():
+            typer.echo(_json_line(outcome) if as_json else _line(outcome))
 
 
 def check(

@@ -12,8 +12,10 @@ per entry, and the stages after it once for each of those runs::
 
     [evaluate]              # runs twice: once on each predict
 
-There is no inheritance and no interpolation. Paths are relative to the working directory, not
-to the recipe. Everything is checked before any stage begins.
+A stage that gathers, such as `report`, runs once on all those runs together. What a stage may use
+beside what it needs, such as a `suite`, goes to the runs that it fits. There is no inheritance and
+no interpolation. Paths are relative to the working directory, not to the recipe. Everything is
+checked before any stage begins.
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from sqlkiln.core import plugins
 from sqlkiln.core.errors import RecipeError, UsageError
@@ -92,6 +95,8 @@ def read_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
         before = list(tables)[: list(tables).index(name)]
         missing = [need for need in stage.needs if need not in before]
         problems += [f"[{name}]: needs a [{need}] table before it; add one" for need in missing]
+        late = [used for used in stage.uses if used in tables and used not in before]
+        problems += [f"[{name}]: uses the [{used}] table after it; put that first" for used in late]
         for number, entry in enumerate(entries, start=1):
             label = f"[{name} #{number}]" if len(entries) > 1 else f"[{name}]"
             wrong = [f"{label} {problem}" for problem in wrong_keys(stage.config, entry)]
@@ -222,13 +227,22 @@ def wrong_keys(config: type[BaseModel], table: Mapping[str, Any]) -> Iterator[st
     try:
         validate(config, {key: value for key, value in table.items() if key in known})
     except ValidationError as error:
-        for problem in error.errors(include_url=False):
+        for problem in _independent(error):
             key = ".".join(str(part) for part in problem["loc"]) or "(all keys)"
             message = problem["msg"].removeprefix("Value error, ")
             if problem["type"] == "missing":
                 yield f"{key}: missing; give it a value"
+            elif problem["type"] == "extra_forbidden":
+                yield f"{key}: unknown; correct its name, or remove it"
             else:
                 yield f"{key}: wrong value: {problem['input']!r}; {message[0].lower()}{message[1:]}"
+
+
+def _independent(error: ValidationError) -> list[ErrorDetails]:
+    """The problems of `error`, but for lists that are too short as one of their items is wrong."""
+    found = error.errors(include_url=False)
+    inner = {problem["loc"][:depth] for problem in found for depth in range(len(problem["loc"]))}
+    return [p for p in found if p["type"] != "too_short" or p["loc"] not in inner]
 
 
 def _repeated(steps: Sequence[Step]) -> Iterator[str]:

@@ -115,6 +115,8 @@ def read_jsonl(path: Path, record: type[R]) -> Iterator[R]:
 def parse_record(text: bytes, record: type[R], where: str) -> R:
     """Read one JSON object in UTF-8; `where` (such as "file:line") opens the error message.
 
+    One of an older version that the record can be read from becomes one of this version.
+
     Raises:
         DataError: as `read_jsonl`.
     """
@@ -125,6 +127,8 @@ def parse_record(text: bytes, record: type[R], where: str) -> R:
     if not isinstance(value, dict):
         raise DataError(f"{where}: not a JSON object: {type(value).__name__}; write {{...}}")
     field = record.model_fields.get("schema_id")
+    if field is not None and value.get("schema_id") in record.older:
+        value["schema_id"] = field.default
     if field is not None and value.get("schema_id", field.default) != field.default:
         raise DataError(
             f"{where}: unknown schema_id: {value['schema_id']!r}; this sqlkiln reads "

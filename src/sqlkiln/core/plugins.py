@@ -9,74 +9,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
+from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
 
+from sqlkiln.core.completions import Completion as Completion
+from sqlkiln.core.completions import Message as Message
+from sqlkiln.core.completions import Request as Request
+from sqlkiln.core.completions import TokenLogprob as TokenLogprob
 from sqlkiln.core.errors import DatabaseUnreadable, MissingDependency, ModelNotFound, UsageError
 
 if TYPE_CHECKING:
-    from sqlkiln.core.records import DatabaseSchema, Example, Row, Verdict
+    from sqlkiln.core.records import DatabaseSchema, Example, OtherReading, Row, Verdict
 
 KINDS = ("backends", "databases", "datasets", "metrics", "strategies", "stages")
 
 
 # --------------------------------------------------------------------------- backends
-
-
-@dataclass(frozen=True)
-class Message:
-    """One chat message. A last message with role 'assistant' is a prefill to be continued."""
-
-    role: Literal["system", "user", "assistant"]
-    content: str
-
-
-@dataclass(frozen=True)
-class Request:
-    """What to generate. Temperature 0 is greedy.
-
-    `grammar` is GBNF; `adapters` are (name or path, weight) pairs; `logprobs` is the number of
-    alternatives to report per token (0 = none). A backend that cannot honour a set field raises
-    `BackendError` and never drops it silently.
-    """
-
-    messages: tuple[Message, ...]
-    max_tokens: int = 256
-    temperature: float = 0.0
-    top_p: float = 1.0
-    seed: int = 0
-    stop: tuple[str, ...] = ()
-    grammar: str = ""
-    adapters: tuple[tuple[str, float], ...] = ()
-    logprobs: int = 0
-
-
-@dataclass(frozen=True)
-class TokenLogprob:
-    """One generated token, its natural-log probability, and the best alternatives."""
-
-    token: str
-    logprob: float
-    alternatives: tuple[tuple[str, float], ...] = ()
-
-
-@dataclass(frozen=True)
-class Completion:
-    """What came back. `text` is without the prefill. `cached_tokens` <= `prompt_tokens`.
-
-    `prompt_s` went into reading the prompt, `decode_s` into writing; `seconds` is all of it.
-    """
-
-    text: str
-    finish: Literal["stop", "length", "cancelled"]
-    prompt_tokens: int = 0
-    cached_tokens: int = 0
-    completion_tokens: int = 0
-    prompt_s: float = 0.0
-    decode_s: float = 0.0
-    seconds: float = 0.0
-    logprobs: tuple[TokenLogprob, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -130,10 +81,7 @@ class Backend(Protocol):
 
 @dataclass(frozen=True)
 class Limits:
-    """What one query may cost.
-
-    Rows past `max_rows` are cut off and `truncated` is set; the other caps raise.
-    """
+    """What one query may cost: rows past `max_rows` are cut off, the other caps raise."""
 
     timeout_s: float = 10.0
     max_rows: int = 10_000
@@ -242,30 +190,65 @@ class Metric(Protocol):
 class Task:
     """One question, and how requests are made for it (`prompt.render.task` makes one).
 
-    `request(None)` asks it; `request((sql, error))` asks to mend a statement that failed.
+    `request(None)` asks it; `request((sql, error))` asks to mend a statement that failed. `read`
+    gives the SQL in what the model wrote, '' if there is none. `schema` is what the prompt shows of
+    the database, `target` what the model is to write. `vary` asks the same in another way; where it
+    is None there is only this one.
     """
 
     question: str
     request: Callable[[tuple[str, str] | None], Request]
+    read: Callable[[str], str] = str.strip
+    schema: DatabaseSchema | None = None
+    target: str = ""
+    evidence: str = ""
+    vary: Callable[[Variant], Task] | None = None
+
+
+@dataclass(frozen=True)
+class Variant:
+    """Another way to put a question: what is None stays as it was.
+
+    `schema` lacks `omitted_tables` of the tables of the database; `hints` are values as
+    `prompt.hints.value_hint` states them.
+    """
+
+    schema: DatabaseSchema | None = None
+    omitted_tables: int = 0
+    hints: tuple[str, ...] | None = None
+    target: str | None = None
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """One statement that a strategy considered, with the completion that it was read from."""
+    """One statement that a strategy considered, with the completion that it was read from.
+
+    `fixes` say what was mended in it since, in one English sentence each.
+    """
 
     sql: str
     completion: Completion
     result: QueryResult | None = None
     error: str | None = None
     execute_s: float = 0.0
+    fixes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Solution:
-    """What a strategy settled on: `chosen` is one of `candidates` (in the order tried)."""
+    """What a strategy settled on: `chosen` is one of `candidates` (in the order tried).
+
+    `confidence` is the chance that it is right, which follows from `features`; None where nobody
+    estimated it. `notes` tell the asker what was done, such as tables that the model was not shown.
+    `other` is what was nearly chosen instead.
+    """
 
     chosen: Candidate
     candidates: tuple[Candidate, ...]
+    confidence: float | None = None
+    features: Mapping[str, float | None] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    other: OtherReading | None = None
 
 
 @dataclass(frozen=True)
@@ -279,7 +262,12 @@ class Watch:
 
 @runtime_checkable
 class Strategy(Protocol):
-    """A way to spend a model's time on one question."""
+    """A way to spend a model's time on one question.
+
+    A strategy that takes settings has a class method `configured(settings)`, which is given what
+    stands behind its name: ":8+link" of "vote:8+link"; it raises `UsageError` for what it does not
+    know. `name` is then that of the strategy with its settings.
+    """
 
     name: str
 
@@ -295,9 +283,11 @@ class Stage:
     """One step of a recipe: `run(config, inputs, out)` reads run folders and fills `out`.
 
     `run` returns counts and scores for the manifest. `config` is a pydantic model; its fields are
-    the recipe's keys. `needs` names the stages whose run folders are `inputs`. `fingerprint` is
-    for what `run` reads besides these and the files that the settings name, such as a dataset: it
-    gives a digest of each part, and a run with other ones is another run.
+    the recipe's keys. `fingerprint` gives digests of what `run` reads besides `inputs` and the
+    files that the settings name, such as a dataset: with other ones it is another run.
+
+    `inputs` are a run of each stage in `needs`, or all their runs with `gathers`; behind them those
+    of the stages in `uses` that fit (`fits(needed, folder)`). `distributed`: see `core.processes`.
     """
 
     name: str
@@ -305,25 +295,20 @@ class Stage:
     run: Callable[[Any, tuple[Path, ...], Path], Mapping[str, Any]]
     needs: tuple[str, ...] = ()
     fingerprint: Callable[[Any, tuple[Path, ...]], Mapping[str, str]] | None = None
+    uses: tuple[str, ...] = ()
+    fits: Callable[[tuple[Path, ...], Path], bool] = lambda inputs, folder: True
+    gathers: bool = False
+    distributed: bool = False
 
 
 # --------------------------------------------------------------------------- registry
 
 
-@dataclass
-class _Cache:
-    groups: dict[str, dict[str, EntryPoint]] = field(default_factory=dict)
-
-
-_cache = _Cache()
-
-
+@cache
 def _group(kind: str) -> dict[str, EntryPoint]:
     if kind not in KINDS:
         raise UsageError(f"unknown plug point: {kind!r}; the plug points are {', '.join(KINDS)}")
-    if kind not in _cache.groups:
-        _cache.groups[kind] = {e.name: e for e in entry_points(group=f"sqlkiln.{kind}")}
-    return _cache.groups[kind]
+    return {e.name: e for e in entry_points(group=f"sqlkiln.{kind}")}
 
 
 def names(kind: str) -> tuple[str, ...]:
@@ -341,7 +326,9 @@ def load(kind: str, name: str) -> Any:
     group = _group(kind)
     if name not in group:
         known = ", ".join(sorted(group)) or "none (is sqlkiln installed?)"
-        raise UsageError(f"unknown {kind} entry: {name!r}; known are {known}")
+        close = get_close_matches(name, group, n=1)
+        hint = f"did you mean {close[0]!r}? " if close else ""
+        raise UsageError(f"unknown {kind} entry: {name!r}; {hint}known are {known}")
     try:
         return group[name].load()
     except ModuleNotFoundError as error:
@@ -349,6 +336,24 @@ def load(kind: str, name: str) -> Any:
             f"cannot load {name!r} of {kind}: no module named {error.name!r}; install the package "
             "that has it"
         ) from error
+
+
+def open_strategy(spec: str) -> Strategy:
+    """The strategy that `spec` names, with its settings if it has any: NAME[:...][+...].
+
+    Raises:
+        UsageError: if there is no such strategy, or it does not take these settings.
+    """
+    settings = spec.lstrip("abcdefghijklmnopqrstuvwxyz_-")
+    name = spec.removesuffix(settings) if settings else spec
+    kind = load("strategies", name)
+    if not settings:
+        strategy: Strategy = kind()
+        return strategy
+    if not hasattr(kind, "configured"):
+        raise UsageError(f"strategy {name!r} takes no settings: {spec!r} has {settings!r}; drop it")
+    configured: Strategy = kind.configured(settings)
+    return configured
 
 
 def open_database(path: Path | str, limits: Limits | None = None) -> Database:
@@ -371,17 +376,24 @@ def open_database(path: Path | str, limits: Limits | None = None) -> Database:
     )
 
 
+def backend_for(spec: str) -> type[Backend] | None:
+    """The first registered backend that accepts `spec`; None if none does."""
+    for name in names("backends"):
+        kind: type[Backend] = load("backends", name)
+        if kind.accepts(spec):
+            return kind
+    return None
+
+
 def open_backend(spec: str, options: BackendOptions | None = None) -> Backend:
     """Open the model that `spec` names: a catalogue name, a GGUF path, or an http(s) base URL.
 
     Raises:
         ModelNotFound: if no registered backend accepts it.
     """
-    for name in names("backends"):
-        kind = load("backends", name)
-        if kind.accepts(spec):
-            backend: Backend = kind.open(spec, options or BackendOptions())
-            return backend
+    kind = backend_for(spec)
+    if kind is not None:
+        return kind.open(spec, options or BackendOptions())
     raise ModelNotFound(
         f"no such model: {spec!r} is neither in the catalogue (`sqlkiln models list`), nor the "
         "path of a GGUF file, nor an http(s) URL of an OpenAI-compatible server"

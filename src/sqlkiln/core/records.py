@@ -3,9 +3,9 @@
 All are frozen and refuse unknown fields. Reading and writing them is in `core.store`.
 """
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 Cell = None | bool | int | float | str | bytes
 """A value in a result row. Dates, decimals and nested values arrive as text or float."""
@@ -14,9 +14,14 @@ Row = tuple[Cell, ...]
 
 
 class Record(BaseModel):
-    """Base of all records: immutable, and an unknown field is an error."""
+    """Base of all records: immutable, and an unknown field is an error.
+
+    Files of the versions in `older`, the oldest first, are read as well: all they lack is fields
+    that have a default.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+    older: ClassVar[tuple[str, ...]] = ()
 
 
 class Column(Record):
@@ -75,10 +80,39 @@ class Example(Record):
     tags: tuple[str, ...] = ()
 
 
-class Prediction(Record):
-    """What a model answered to one example. `sql` is '' when no SQL could be read from it."""
+class Demonstration(Record):
+    """A question with its answer, ready to train on.
 
-    schema_id: Literal["prediction/1"] = "prediction/1"
+    `db_id` is the key of its schema among those prepared with it, and unique over datasets.
+    `bucket` is what its SQL has to do (`data.curriculum`). It is shown `repeat` times an epoch.
+    `hints` are values of the database that the question mentions, as the prompt shows them.
+    """
+
+    schema_id: Literal["demonstration/1"] = "demonstration/1"
+    id: str
+    db_id: str
+    question: str
+    evidence: str = ""
+    gold_sql: str
+    dialect: str = "sqlite"
+    dataset: str = ""
+    split: str = ""
+    bucket: str = ""
+    repeat: int = Field(1, ge=1)
+    hints: tuple[str, ...] = ()
+
+
+class Prediction(Record):
+    """What a model answered to one example. `sql` is '' when no SQL could be read from it.
+
+    Where it was asked several times, `samples` are all answers in turn, the first being `sql`.
+    `confidence` is the probability that it is right, which follows from `features`
+    (`search.confidence`); None where nobody estimated it. `fixes` say what was mended in it, in one
+    sentence each.
+    """
+
+    older: ClassVar[tuple[str, ...]] = ("prediction/1",)
+    schema_id: Literal["prediction/2"] = "prediction/2"
     id: str
     db_id: str
     sql: str
@@ -92,6 +126,10 @@ class Prediction(Record):
     cached_tokens: int = 0
     completion_tokens: int = 0
     seconds: float = 0.0
+    samples: tuple[str, ...] = ()
+    confidence: float | None = Field(default=None, ge=0, le=1)
+    features: dict[str, float | None] = {}
+    fixes: tuple[str, ...] = ()
 
 
 class Verdict(Record):
@@ -148,10 +186,35 @@ class Attempt(Record):
     error: str | None = None
 
 
-class Answer(Record):
-    """The answer to one question: SQL, rows, and what it cost. Rows are () when `error` is set."""
+class OtherReading(Record):
+    """The answer that nearly won a close vote, and how its result differs from the winner's.
 
-    schema_id: Literal["answer/1"] = "answer/1"
+    `difference` is a sentence about both. `own_rows` are the first of the rows that only this one
+    has, `winner_rows` the first of those that only the winner has; where the columns are not even
+    as many, the first rows of each. Cells are data: escape them before they are shown.
+    """
+
+    sql: str
+    columns: tuple[str, ...]
+    rows: tuple[Row, ...]
+    truncated: bool = False
+    votes: int
+    winner_votes: int
+    difference: str
+    own_rows: tuple[Row, ...] = ()
+    winner_rows: tuple[Row, ...] = ()
+
+
+class Answer(Record):
+    """The answer to one question: SQL, rows, and what it cost. Rows are () when `error` is set.
+
+    `confidence` is the probability that it is right; None where nobody estimated it. `fixes` say
+    what was mended in the SQL, `notes` what else the asker is to know, in one sentence each.
+    `other` is there if another answer was nearly chosen: the asker knows which one was meant.
+    """
+
+    older: ClassVar[tuple[str, ...]] = ("answer/1", "answer/2")
+    schema_id: Literal["answer/3"] = "answer/3"
     question: str
     sql: str
     columns: tuple[str, ...] = ()
@@ -164,3 +227,7 @@ class Answer(Record):
     timings: Timings = Timings()
     tokens: Tokens = Tokens()
     attempts: tuple[Attempt, ...] = ()
+    confidence: float | None = Field(default=None, ge=0, le=1)
+    fixes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    other: OtherReading | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -32,8 +32,8 @@ def run_recipe(
 ) -> Iterator[Outcome]:
     """Run the recipe's stages from `first` to `last`, into `runs/<recipe>/<stage>-<hash8>/`.
 
-    A stage runs once for every combination of the runs that it needs. What is complete is
-    skipped; what comes before `first` must be complete.
+    A stage runs once for every combination of the runs that it needs, or once for all of them if
+    it gathers. What is complete is skipped; what comes before `first` must be complete.
 
     Raises:
         UsageError: if `first` or `last` is not in the recipe, or an earlier stage is unfinished.
@@ -50,7 +50,7 @@ def run_recipe(
         position = order.index(step.stage.name)
         if position > end:
             return
-        for inputs in product(*(produced[need] for need in step.stage.needs)):
+        for inputs in _combinations(step.stage, produced):
             digest = stage_hash(step.stage, step.config, inputs)
             folder = runs / recipe.name / f"{step.stage.name}-{digest[:8]}"
             done = find_complete(step.stage, step.config, inputs, folder)
@@ -64,6 +64,22 @@ def run_recipe(
             produced[step.stage.name].append(folder)
             if position >= begin:
                 yield Outcome(step.stage, folder, manifest, skipped=done is not None)
+
+
+def _combinations(
+    stage: Stage, produced: Mapping[str, Sequence[Path]]
+) -> Iterator[tuple[Path, ...]]:
+    """The inputs of each run of `stage`; those it uses come after those it needs."""
+    if stage.gathers:
+        yield tuple(folder for need in stage.needs for folder in produced[need])
+        return
+    for needed in product(*(produced[need] for need in stage.needs)):
+        fitting = (
+            [folder for folder in produced.get(name, ()) if stage.fits(needed, folder)]
+            for name in stage.uses
+        )
+        for used in product(*filter(None, fitting)):
+            yield (*needed, *used)
 
 
 def _position(name: str, order: list[str], recipe: Recipe) -> int:

@@ -18,7 +18,7 @@ import json
 import logging
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -38,6 +38,7 @@ from sqlkiln.core.files import (
     writing,
 )
 from sqlkiln.core.plugins import Stage
+from sqlkiln.core.processes import is_follower
 from sqlkiln.core.records import Record, Tokens
 
 __all__ = [
@@ -55,6 +56,7 @@ __all__ = [
 
 MANIFEST = "manifest.json"
 _COMPANIONS = (("config", ".json"), ("log", ".txt"))
+_WAIT_S = 0.2
 _log = logging.getLogger(__name__)
 
 R = TypeVar("R", bound=Record)
@@ -152,9 +154,10 @@ def _config_files(config: Any) -> dict[str, str]:
 
 
 def _record_versions() -> list[str]:
+    """The version of each record: of those that can be read as one, the oldest."""
     kinds = [kind for kind in vars(records).values() if isinstance(kind, type)]
-    fields = [kind.model_fields for kind in kinds if issubclass(kind, Record)]
-    return sorted(field["schema_id"].default for field in fields if "schema_id" in field)
+    versioned = [k for k in kinds if issubclass(k, Record) and "schema_id" in k.model_fields]
+    return sorted((*k.older, k.model_fields["schema_id"].default)[0] for k in versioned)
 
 
 # --------------------------------------------------------------------------- runs
@@ -191,7 +194,8 @@ def execute_stage(
 ) -> Manifest:
     """Run `stage` into `out` and write the manifest last, or return at once if it is there.
 
-    An unfinished run of the same hash is continued: the stage itself resumes its files.
+    An unfinished run of the same hash is continued: the stage itself resumes its files. Of several
+    processes only the first writes; the others return when its manifest is there.
 
     Raises:
         UsageError: if `out` holds another run, or another process is writing there.
@@ -201,11 +205,28 @@ def execute_stage(
     done = _find(fresh, out, manifest_name)
     if done is not None:
         return done
+    if is_follower():
+        return _follow(stage, config, inputs, out, lambda: _find(fresh, out, manifest_name))
     with writing(out):
         out.mkdir(parents=True, exist_ok=True)
     with _locked(out), _logged(out / _named(manifest_name, "log", ".txt")):
         done = _find(fresh, out, manifest_name)
         return done or _execute(stage, config, inputs, out, fresh, manifest_name)
+
+
+def _follow(
+    stage: Stage,
+    config: Any,
+    inputs: tuple[Path, ...],
+    out: Path,
+    find: Callable[[], Manifest | None],
+) -> Manifest:
+    """Take part in what the first process runs, if it is to be shared; launchers end both."""
+    if stage.distributed:
+        stage.run(config, inputs, out)
+    while (done := find()) is None:
+        time.sleep(_WAIT_S)
+    return done
 
 
 def _execute(

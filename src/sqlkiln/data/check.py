@@ -21,10 +21,11 @@ from pathlib import Path
 from typing import Literal
 
 from sqlkiln.core import plugins
-from sqlkiln.core.errors import DatabaseUnreadable, QueryError, QueryTimeout
+from sqlkiln.core.errors import DatabaseUnreadable
 from sqlkiln.core.fingerprint import databases_digest, questions_digest
 from sqlkiln.core.plugins import Database, Dataset, Limits, QueryResult
 from sqlkiln.core.records import Example, Record
+from sqlkiln.data.golds import GoldFailure, is_bare, run_gold
 from sqlkiln.sql.compare import compare
 from sqlkiln.sql.limits import open_choice
 from sqlkiln.sql.parse import normalize
@@ -185,7 +186,7 @@ class _Run:
                     self.on_row()
 
     def _in_database(self, examples: Sequence[Example], database: Database) -> Iterator[Finding]:
-        bare = not any(table.row_count for table in database.schema(samples=0).tables)
+        bare = is_bare(database.schema(samples=0))
         if bare:
             self.empty.add(examples[0].db_id)
         asked = Counter(same_words(example.question) for example in examples)
@@ -205,12 +206,10 @@ class _Run:
 def _execute(example: Example, database: Database) -> QueryResult | Finding | None:
     if example.gold_sql is None:
         return None
-    try:
-        return database.execute(example.gold_sql)
-    except QueryTimeout as error:
-        return _finding(example, "gold_timeout", str(error))
-    except QueryError as error:
-        return _finding(example, "gold_failed", f"{type(error).__name__}: {error}")
+    found = run_gold(example.gold_sql, database)
+    if isinstance(found, GoldFailure):
+        return _finding(example, found.kind, found.detail)
+    return found
 
 
 def _weaknesses(example: Example, result: QueryResult, database: Database) -> Iterator[Finding]:

@@ -20,6 +20,7 @@ from sqlkiln.scoring.exact_match import component_scores
 from sqlkiln.scoring.failures import Cause, FailureLabels, summarise
 from sqlkiln.scoring.official_metrics import match_of
 from sqlkiln.scoring.prices import read_prices
+from sqlkiln.scoring.sampling import most_samples
 from sqlkiln.scoring.slices import LEVEL_ORDER, slices_of
 from sqlkiln.scoring.summary import (
     Scores,
@@ -49,10 +50,7 @@ def write_outcome(
     rows = [e for e in task.questions.all if e.id in judged]
     parts = {e.id: slices_of(e.gold_sql) for e in rows}
     levels = {e.id: _given_level(e) or parts[e.id].level for e in rows}
-    graded = [
-        e if levels[e.id] in e.tags else e.model_copy(update={"tags": (*e.tags, levels[e.id])})
-        for e in rows
-    ]
+    graded = [_tagged(e, levels[e.id], *parts[e.id].tags) for e in rows]
     misses = {v.id: v for v in verdicts if v.metric == config.judge and "labels" in v.details}
     failures = [
         Failure(id=e.id, primary=found["primary"], labels=tuple(found["labels"]))
@@ -80,6 +78,10 @@ def write_outcome(
 
 def _write_jsonl(path: Path, records: Iterable[Record]) -> None:
     write_atomic(path, "".join(f"{record.model_dump_json()}\n" for record in records))
+
+
+def _tagged(example: Example, *tags: str) -> Example:
+    return example.model_copy(update={"tags": tuple(dict.fromkeys((*example.tags, *tags)))})
 
 
 def _given_level(example: Example) -> str | None:
@@ -144,7 +146,7 @@ def _sum_up(
         limits={"timeout_s": config.timeout_s, "max_rows": config.max_rows},
         metrics={
             name: summarize(name, verdicts, seed=config.seed, resamples=config.resamples)
-            for name in config.all_metrics
+            for name in config.metrics_for(most_samples(task.predictions.values()))
         },
         cost=cost_of(made, read_prices(config.prices), task.at_a_time),
         judged_by=config.judge,

@@ -1,8 +1,9 @@
 """Stage `predict`: ask a model every question of a dataset, or a sample of them.
 
-Reads the dataset and its databases. Writes `predictions.jsonl` (records `Prediction`), row by row
-in the order they come, so that a killed run loses at most the rows in flight and goes on where it
-was. The SQL is scored by the stage `evaluate`, not here.
+Reads the dataset and its databases, and the adapter of a run of `export` where it is given one.
+Writes `predictions.jsonl` (records `Prediction`), row by row in the order they come, so that a
+killed run loses at most the rows in flight and goes on where it was. The SQL is scored by the stage
+`evaluate`, not here.
 
     sqlkiln predict --dataset spider --data DIR --limit 300 --model qwen2.5-coder-0.5b --out RUN
 
@@ -17,17 +18,17 @@ question is recorded as failed; if not, the run stops, to be continued later.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Event, Lock
 from time import perf_counter
-from typing import Any
+from typing import Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
-from sqlkiln.core import plugins
+from sqlkiln.core import adapters, plugins
 from sqlkiln.core.errors import (
     BackendAuthError,
     BackendError,
@@ -46,10 +47,12 @@ from sqlkiln.core.plugins import (
     Solution,
     Stage,
     Strategy,
+    Task,
     Watch,
 )
 from sqlkiln.core.records import DatabaseSchema, Example, Prediction, Tokens
-from sqlkiln.core.store import JsonlWriter, read_jsonl
+from sqlkiln.core.store import JsonlWriter, read_jsonl, sha256_file
+from sqlkiln.evaluate.asking import Prompting, row_of, settled, task_of
 from sqlkiln.evaluate.pool import Job, progress, run_jobs
 from sqlkiln.evaluate.questions import (
     QuestionSource,
@@ -58,8 +61,9 @@ from sqlkiln.evaluate.questions import (
     open_questions,
     source_fingerprint,
 )
-from sqlkiln.prompt import render
-from sqlkiln.prompt.serialize import DEFAULT_STYLE, STYLES
+from sqlkiln.prompt.serialize import STYLES
+from sqlkiln.prompt.targets import TARGETS
+from sqlkiln.scoring.spider_writing import numbered
 
 PREDICTIONS = "predictions.jsonl"
 PROBE = Request((Message("user", "Say OK."),), max_tokens=1)
@@ -69,26 +73,72 @@ class PredictConfig(QuestionSource):
     """What to ask whom. `slots` questions run at a time; they change the speed, not the run.
 
     Without `limit` all questions are asked. `timeout_s` is for one query, where the strategy
-    runs any; `adapters` are (name or path, weight).
+    runs any. With a `temperature`, every question may be asked for several `samples`, the seed
+    being one more each time; the first of them is the answer.
+
+    `adapter` is one or several of NAME_OR_PATH[:WEIGHT], or "none" for the weights of the base;
+    without it, the adapter of an `export` in the same recipe counts, or else the one that is
+    shipped for the model. `target` and `schema_style` are those that the adapter was trained with,
+    unless they are given.
+
+    With `sql_style` "spider" statements are kept as golds of Spider and create_context are written,
+    with T1 and T2 (`scoring.spider_writing`), for metrics that compare them as text.
     """
 
     model: str = "qwen2.5-coder-0.5b"
-    adapters: tuple[tuple[str, float], ...] = ()
+    adapter: tuple[str, ...] | None = None
     strategy: str = "greedy"
-    schema_style: str = DEFAULT_STYLE
+    target: str | None = None
+    schema_style: str | None = None
+    sql_style: Literal["written", "spider"] = "written"
     limit: int | None = Field(None, ge=1)
     seed: int = 0
     slots: int = Field(1, ge=1, exclude=True)
     max_tokens: int = Field(400, ge=1)
     context_tokens: int = Field(8192, ge=256)
     timeout_s: float = Field(10.0, gt=0)
+    temperature: float = Field(0.0, ge=0)
+    samples: int = Field(1, ge=1)
+
+    @field_validator("samples")
+    @classmethod
+    def _not_all_alike(cls, samples: int, told: ValidationInfo) -> int:
+        if samples > 1 and not told.data.get("temperature"):
+            raise ValueError("samples without a temperature are all alike; give one above 0")
+        return samples
+
+    @field_validator("adapter", mode="before")
+    @classmethod
+    def _one_or_several(cls, adapter: object) -> object:
+        return (adapter,) if isinstance(adapter, str) else adapter
 
     @field_validator("schema_style")
     @classmethod
-    def _known_style(cls, style: str) -> str:
-        if style not in STYLES:
+    def _known_style(cls, style: str | None) -> str | None:
+        if style not in (None, *STYLES):
             raise ValueError(f"no such schema style; choose one of {', '.join(STYLES)}")
         return style
+
+    @field_validator("target")
+    @classmethod
+    def _known_target(cls, target: str | None) -> str | None:
+        if target not in (None, *TARGETS):
+            raise ValueError(f"no such target; choose one of {', '.join(TARGETS)}")
+        return target
+
+
+def prompting(config: PredictConfig, inputs: tuple[Path, ...]) -> Prompting:
+    """Settle what `config` leaves open; `inputs` may hold a run of `export`.
+
+    Raises:
+        UsageError: if an adapter is one of another model, several want different prompts, or
+            one wants a prompt that there is not.
+        ModelNotFound: if there is no such adapter.
+    """
+    asked = config.adapter
+    if asked is None and inputs:
+        asked = tuple(str(path) for folder in inputs for path in sorted(folder.glob("*.gguf")))
+    return settled(config.model, asked, config.target, config.schema_style)
 
 
 class _Stopped(Exception):
@@ -100,6 +150,7 @@ class _Run:
     """What the threads of one run share."""
 
     config: PredictConfig
+    prompting: Prompting
     backend: Backend
     writer: JsonlWriter
     on_row: Callable[[], None]
@@ -124,8 +175,9 @@ def _job(run: _Run, db_id: str, path: Path, examples: Sequence[Example]) -> Job:
                 schema = database.schema()
                 if not schema.tables:
                     raise DatabaseUnreadable(f"nothing to ask about: {path} has no tables")
+                place = _Place(database, schema, plugins.open_strategy(run.config.strategy))
                 for example in examples:
-                    run.keep(_predict(run, example, schema, database, stop), stop)
+                    run.keep(_predict(run, example, place, stop), stop)
         except DatabaseUnreadable as error:
             run.unreadable[db_id] = str(error)
         except _Stopped:
@@ -134,11 +186,17 @@ def _job(run: _Run, db_id: str, path: Path, examples: Sequence[Example]) -> Job:
     return job
 
 
-def _predict(
-    run: _Run, example: Example, schema: DatabaseSchema, database: Database, stop: Event
-) -> Prediction:
+@dataclass(frozen=True)
+class _Place:
+    """An open database, and the strategy that has come to know it."""
+
+    database: Database
+    schema: DatabaseSchema
+    strategy: Strategy
+
+
+def _predict(run: _Run, example: Example, place: _Place, stop: Event) -> Prediction:
     """Ask one question; what only concerns this question is recorded, all else is raised."""
-    config = run.config
 
     def check_stop(_: str = "") -> None:
         if stop.is_set():
@@ -147,22 +205,35 @@ def _predict(
     check_stop()
     started = perf_counter()
     try:
-        task = render.task(
-            schema,
-            example.question,
-            style=config.schema_style,
-            evidence=example.evidence,
-            template=Request((), max_tokens=config.max_tokens, seed=config.seed),
-        )
-        strategy: Strategy = plugins.load("strategies", config.strategy)()
-        solution = strategy.solve(task, run.backend, database, Watch(on_text=check_stop))
+        watch = Watch(on_text=check_stop)
+        solutions = [
+            place.strategy.solve(task, run.backend, place.database, watch)
+            for task in _tasks(run, example, place.schema)
+        ]
+        if run.config.sql_style == "spider":
+            solutions = [_numbered(solution, place.schema.dialect) for solution in solutions]
     except (UsageError, BackendError) as error:
         check_stop()
         if isinstance(error, BackendError) and not _concerns_one_question(error, run.backend):
             raise
         failure = f"{type(error).__name__}: {error}"
-        return _record(run, example, None, failure, perf_counter() - started)
-    return _record(run, example, solution, None, perf_counter() - started)
+        return _record(run, example, (), failure, perf_counter() - started)
+    return _record(run, example, solutions, None, perf_counter() - started)
+
+
+def _numbered(solution: Solution, dialect: str) -> Solution:
+    return replace(
+        solution, chosen=replace(solution.chosen, sql=numbered(solution.chosen.sql, dialect))
+    )
+
+
+def _tasks(run: _Run, example: Example, schema: DatabaseSchema) -> Iterator[Task]:
+    """The question, once for every sample."""
+    config = run.config
+    template = Request((), max_tokens=config.max_tokens, temperature=config.temperature)
+    for number in range(config.samples):
+        seeded = replace(template, seed=config.seed + number)
+        yield task_of(example, schema, run.prompting, seeded)
 
 
 def _concerns_one_question(error: BackendError, backend: Backend) -> bool:
@@ -178,32 +249,29 @@ def _concerns_one_question(error: BackendError, backend: Backend) -> bool:
 
 
 def _record(
-    run: _Run, example: Example, solution: Solution | None, error: str | None, seconds: float
+    run: _Run,
+    example: Example,
+    solutions: Sequence[Solution],
+    error: str | None,
+    seconds: float,
 ) -> Prediction:
-    tried = solution.candidates if solution else ()
-    completions = [candidate.completion for candidate in tried]
-    named = [
-        name if weight == 1.0 else f"{name}:{weight:g}" for name, weight in run.config.adapters
-    ]
-    return Prediction(
-        id=example.id,
-        db_id=example.db_id,
-        sql=solution.chosen.sql if solution else "",
-        completion=solution.chosen.completion.text if solution else "",
+    return row_of(
+        example,
+        solutions,
         model=run.backend.model,
-        adapter="+".join(named) or None,
+        adapter=adapters.shown(run.prompting.adapters),
         strategy=run.config.strategy,
         error=error,
-        attempts=max(1, len(tried)),
-        prompt_tokens=sum(c.prompt_tokens for c in completions),
-        cached_tokens=sum(c.cached_tokens for c in completions),
-        completion_tokens=sum(c.completion_tokens for c in completions),
         seconds=round(seconds, 4),
     )
 
 
 def _predict_rest(
-    config: PredictConfig, chosen: Sequence[Example], paths: Mapping[str, Path], out: Path
+    config: PredictConfig,
+    prompt: Prompting,
+    chosen: Sequence[Example],
+    paths: Mapping[str, Path],
+    out: Path,
 ) -> dict[str, str]:
     """Ask what has no prediction yet; return the databases that could not be read, and why."""
     with JsonlWriter(out / PREDICTIONS, resume=True) as writer:
@@ -211,16 +279,18 @@ def _predict_rest(
         waiting = [example for example in chosen if example.id not in kept]
         if not waiting:
             return {}
-        plugins.load("strategies", config.strategy)
+        plugins.open_strategy(config.strategy)
         options = BackendOptions(
-            slots=config.slots, context_tokens=config.context_tokens, adapters=config.adapters
+            slots=config.slots,
+            context_tokens=config.context_tokens,
+            adapters=adapters.options(prompt.adapters),
         )
         done = len(chosen) - len(waiting)
         with (
             closing(plugins.open_backend(config.model, options)) as backend,
             progress("predict", len(chosen), done) as on_row,
         ):
-            asking = _Run(config, backend, writer, on_row)
+            asking = _Run(config, prompt, backend, writer, on_row)
             groups = by_database(waiting)
             jobs = [_job(asking, db_id, paths[db_id], examples) for db_id, examples in groups]
             run_jobs(jobs, config.slots)
@@ -228,7 +298,9 @@ def _predict_rest(
 
 
 def _fingerprint(config: PredictConfig, inputs: tuple[Path, ...]) -> Mapping[str, str]:
-    return source_fingerprint(config)
+    used = prompting(config, inputs).adapters
+    files = {f"adapter {one.title}": sha256_file(one.path) for one in used if one.path}
+    return source_fingerprint(config) | files
 
 
 def run(config: PredictConfig, inputs: tuple[Path, ...], out: Path) -> Mapping[str, Any]:
@@ -239,7 +311,8 @@ def run(config: PredictConfig, inputs: tuple[Path, ...], out: Path) -> Mapping[s
     """
     questions = open_questions(config)
     chosen = choose(questions.answerable, config.limit, config.seed)
-    unreadable = _predict_rest(config, chosen, questions.paths, out)
+    prompt = prompting(config, inputs)
+    unreadable = _predict_rest(config, prompt, chosen, questions.paths, out)
     predictions = list(read_jsonl(out / PREDICTIONS, Prediction))
     return {
         "questions": len(questions.all),
@@ -250,6 +323,11 @@ def run(config: PredictConfig, inputs: tuple[Path, ...], out: Path) -> Mapping[s
         "unreadable_databases": unreadable,
         "questions_sha256": questions.digest,
         "slots": config.slots,
+        "used": {
+            "adapters": [[a.title, a.weight] for a in adapters.beside(prompt.adapters)],
+            "target": prompt.target,
+            "schema_style": prompt.schema_style,
+        },
         "tokens": Tokens(
             prompt=sum(p.prompt_tokens for p in predictions),
             cached=sum(p.cached_tokens for p in predictions),
@@ -258,4 +336,4 @@ def run(config: PredictConfig, inputs: tuple[Path, ...], out: Path) -> Mapping[s
     }
 
 
-STAGE = Stage("predict", PredictConfig, run, fingerprint=_fingerprint)
+STAGE = Stage("predict", PredictConfig, run, fingerprint=_fingerprint, uses=("export",))

@@ -4,7 +4,8 @@ Three forms, told apart by the file's name and first character:
 
 - one statement a line, in the order of the questions; a blank line is an empty prediction, and
   a tab and the question's db_id may follow the statement, as in Spider's official files;
-- JSONL, one object a line, with an id and a statement (`ID_FIELDS`, `SQL_FIELDS`);
+- JSONL, one object a line, with an id and a statement (`ID_FIELDS`, `SQL_FIELDS`), and where the
+  system says so a `confidence` from 0 to 1;
 - JSON: a list of such objects or of statements, or an object from id to statement, as BIRD's.
 
 An id is the question's own, or the number at the end of it: 17 is `spider-dev-0017`. Questions
@@ -27,8 +28,8 @@ ID_FIELDS = ("id", "question_id", "example_id", "idx", "index")
 SQL_FIELDS = ("predicted_sql", "pred_sql", "prediction", "predicted", "pred", "sql", "SQL")
 BIRD_MARK = "\t----- bird -----\t"
 
-Found = tuple[str, Any, Any]
-"""(where it stands, id, statement)"""
+Found = tuple[str, Any, Any, Any]
+"""(where it stands, id, statement, confidence or None)"""
 
 
 def read_predictions(path: Path, examples: Sequence[Example]) -> list[Prediction]:
@@ -120,7 +121,7 @@ def _entries(document: Any, path: Path) -> Iterator[Found]:
             yield _found(entry, f"{path}: entry {number}")
     else:
         for key, statement in document.items():
-            yield f"{path}: entry {key!r}", key, statement
+            yield f"{path}: entry {key!r}", key, statement, None
 
 
 def _found(entry: Any, where: str) -> Found:
@@ -135,7 +136,7 @@ def _found(entry: Any, where: str) -> Found:
                 f"name it one of {', '.join(fields)}"
             )
         found.append(entry[name])
-    return where, found[0], found[1]
+    return where, found[0], found[1], entry.get("confidence")
 
 
 def _by_id(entries: Iterator[Found], examples: Sequence[Example]) -> list[Prediction]:
@@ -143,7 +144,7 @@ def _by_id(entries: Iterator[Found], examples: Sequence[Example]) -> list[Predic
     numbers = _numbers(examples)
     seen: dict[str, str] = {}
     predictions = []
-    for where, given, sql in entries:
+    for where, given, sql, sure in entries:
         example = ids.get(str(given)) or numbers.get(_number(str(given)))
         if example is None:
             raise DataError(
@@ -155,8 +156,10 @@ def _by_id(entries: Iterator[Found], examples: Sequence[Example]) -> list[Predic
             )
         if sql is not None and not isinstance(sql, str):
             raise DataError(f"{where}: wrong SQL: found {sql!r:.60}; write text or null")
+        if sure is not None and not (isinstance(sure, int | float) and 0 <= sure <= 1):
+            raise DataError(f"{where}: wrong confidence: found {sure!r:.60}; write 0 to 1, or null")
         seen[example.id] = where
-        predictions.append(_prediction(example, (sql or "").partition(BIRD_MARK)[0]))
+        predictions.append(_prediction(example, (sql or "").partition(BIRD_MARK)[0], sure))
     return predictions
 
 
@@ -174,5 +177,5 @@ def _number(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
 
 
-def _prediction(example: Example, sql: str) -> Prediction:
-    return Prediction(id=example.id, db_id=example.db_id, sql=sql.strip())
+def _prediction(example: Example, sql: str, confidence: float | None = None) -> Prediction:
+    return Prediction(id=example.id, db_id=example.db_id, sql=sql.strip(), confidence=confidence)

@@ -13,6 +13,7 @@ from sqlkiln.core.plugins import Database, Limits, Metric
 from sqlkiln.core.records import SCHEMA_ONLY, DatabaseSchema, Example, Prediction, Verdict
 from sqlkiln.scoring.differences import STRICT, cause_of_difference
 from sqlkiln.scoring.failures import classify
+from sqlkiln.scoring.sampling import score_samples
 from sqlkiln.scoring.verdicts import NO_ROWS, NO_SQL, UNSCORED, make_verdict
 
 EMPTY_RESULTS = "empty_equals_empty"
@@ -60,18 +61,36 @@ def compares_rows(metric: Metric) -> bool:
 
 @dataclass(frozen=True)
 class RowScorer:
-    """Scores rows over one database; `judge` names the metric whose misses are labelled."""
+    """Scores rows over one database; `judge` names the metric whose misses are labelled.
+
+    It judges the `samples` too, of which every question is to have so many.
+    """
 
     metrics: Sequence[Metric]
     database: Database
     judge: str | None
+    samples: int = 0
 
     def score(self, example: Example, prediction: Prediction | None) -> list[Verdict]:
         """The verdicts of all metrics."""
         verdicts = [self._ask(metric, example, prediction) for metric in self.metrics]
         verdicts = [self._flag_empty(verdict) for verdict in verdicts]
         verdicts = [self._label(verdict, example, prediction) for verdict in verdicts]
-        return _with_differences(verdicts, example, prediction.sql if prediction else "")
+        verdicts = _with_differences(verdicts, example, prediction.sql if prediction else "")
+        return verdicts + self._score_samples(example, prediction)
+
+    def _score_samples(self, example: Example, prediction: Prediction | None) -> list[Verdict]:
+        judge = next((metric for metric in self.metrics if metric.name == self.judge), None)
+        if judge is None or not self.samples:
+            return []
+        given = prediction.samples if prediction else ()
+        samples = [*given, *[""] * (self.samples - len(given))]
+        asked = prediction or Prediction(id=example.id, db_id=example.db_id, sql="")
+
+        def ask(sql: str) -> Verdict:
+            return self._ask(judge, example, asked.model_copy(update={"sql": sql}))
+
+        return score_samples(example, samples, ask, self.database)
 
     def _ask(self, metric: Metric, example: Example, prediction: Prediction | None) -> Verdict:
         if SCHEMA_ONLY in example.tags and compares_rows(metric):

@@ -6,7 +6,7 @@ and the dataset with its databases, which are only ever read. Writes, besides a 
 
     verdicts.jsonl      records `Verdict`, one line a row and metric, as they come
     scores.json         `scoring.summary.Scores`
-    examples.jsonl      records `Example`, the rows that were scored, tagged with their hardness
+    examples.jsonl      records `Example`, the rows that were scored, tagged by hardness and feature
     failures.jsonl      records `scoring.evaluated.Failure`: why each miss is one
     preferences.jsonl   records `PreferencePair`: the gold against each miss
 
@@ -17,7 +17,8 @@ A killed run goes on where it was.
 
 `modes` are the rules by which results are compared: `strict`, and those of the official scripts
 of `spider` and `bird`; each is a metric `execution.<mode>`, and `suite.<mode>` on a test suite (see
-stage `suite`). Misses are those of the first mode.
+stage `suite`). Misses are those of the first mode, by which samples are scored too: `pass@k` and
+`maj@k` (see `scoring.sampling`).
 Questions whose database is missing or cannot be read are counted and named, and scored only by
 metrics that need no database; rows whose gold fails are not scored. A question without a
 prediction counts as wrong. Each statement has `timeout_s`; rows past `max_rows` are cut off and
@@ -41,7 +42,7 @@ from sqlkiln.core.digests import UNREADABLE, file_digests
 from sqlkiln.core.errors import DatabaseUnreadable, UsageError
 from sqlkiln.core.plugins import Database, Limits, Metric, Stage
 from sqlkiln.core.records import Example, Verdict
-from sqlkiln.core.store import JsonlWriter, read_jsonl
+from sqlkiln.core.store import JsonlWriter, read_jsonl, read_manifest
 from sqlkiln.evaluate.outcome import write_outcome
 from sqlkiln.evaluate.pool import Job, progress, run_jobs
 from sqlkiln.evaluate.questions import QuestionSource, by_database
@@ -50,6 +51,7 @@ from sqlkiln.evaluate.task import Task, fingerprint, read_task
 from sqlkiln.scoring.evaluated import VERDICTS
 from sqlkiln.scoring.gold_cache import GoldCache, prune
 from sqlkiln.scoring.results import RememberingDatabase
+from sqlkiln.scoring.sampling import most_samples, sample_metrics
 from sqlkiln.scoring.statistics import RESAMPLES
 from sqlkiln.scoring.suite import SUITE, Instances, Suite, TestSuiteAccuracy
 
@@ -71,7 +73,8 @@ class EvaluateConfig(QuestionSource):
     where that lies now. With `predictions`, a file made elsewhere, all must be given here. A
     metric of several forms (`soft_f1.official`, `soft_f1.fixed`) may be named by what comes
     before the dot. `prices` is a file like `assets/prices.toml`, which is taken otherwise.
-    With a `suite` (its folder, or the suite.json in it), every mode is scored on that as well.
+    With a `suite` (its folder, or the suite.json in it), every mode is scored on that as well; in
+    a recipe, with the one that its stage `suite` built from the same questions.
     """
 
     predictions: Path | None = None
@@ -111,6 +114,10 @@ class EvaluateConfig(QuestionSource):
         suite = [f"{ON_SUITE}{mode}" for mode in self.modes if self.suite is not None]
         return tuple(dict.fromkeys([*modes, *suite, *self.metrics]))
 
+    def metrics_for(self, samples: int) -> tuple[str, ...]:
+        """As `all_metrics`, and those of so many samples, which go by the judge."""
+        return (*self.all_metrics, *(sample_metrics(samples) if self.judge else ()))
+
     @property
     def judge(self) -> str | None:
         """The metric whose misses are labelled: the first mode, if there is one."""
@@ -137,6 +144,7 @@ class _Run:
     kept: frozenset[tuple[str, str]]
     digests: Mapping[Path, str]
     suite: Suite | None = None
+    samples: int = 0
     lock: Lock = field(default_factory=Lock)
     unreadable: dict[str, str] = field(default_factory=dict)
 
@@ -184,7 +192,7 @@ def _job(run: _Run, db_id: str, examples: Sequence[Example]) -> Job:
                 metrics = run.metrics(opened)
                 if db_id not in run.task.questions.paths:
                     metrics = [metric for metric in metrics if not compares_rows(metric)]
-                scorer = RowScorer(metrics, database, run.config.judge)
+                scorer = RowScorer(metrics, database, run.config.judge, run.samples)
                 for example in examples:
                     if stop.is_set():
                         return
@@ -227,7 +235,8 @@ def _score_rest(config: EvaluateConfig, task: Task, out: Path) -> dict[str, str]
     """Score what has no verdict yet; return the databases that could not be read, and why."""
     suite = Suite.open(config.suite) if config.suite is not None else None
     textual = {name for name in config.all_metrics if not _compares_rows(name)}
-    needed = {e.id: set(config.all_metrics) for e in task.examples}
+    samples = most_samples(task.predictions.values())
+    needed = {e.id: set(config.metrics_for(samples)) for e in task.examples}
     needed |= {e.id: textual for e in task.textual if textual}
     examples = [e for e in (*task.examples, *task.textual) if e.id in needed]
     prune()
@@ -236,20 +245,41 @@ def _score_rest(config: EvaluateConfig, task: Task, out: Path) -> dict[str, str]
         waiting = [e for e in examples if not {(e.id, name) for name in needed[e.id]} <= kept]
         with progress("evaluate", len(examples), len(examples) - len(waiting)) as on_row:
             digests = _digests(task, waiting)
-            scoring = _Run(config, task, writer, on_row, kept, digests, suite)
+            scoring = _Run(config, task, writer, on_row, kept, digests, suite, samples)
             run_jobs(_jobs(scoring, waiting), _workers(config))
     return dict(sorted((*task.unreadable.items(), *scoring.unreadable.items())))
+
+
+def _fits(inputs: tuple[Path, ...], suite: Path) -> bool:
+    """Whether a suite was built from the questions that a run of predict answers."""
+    predicted, built = read_manifest(inputs[0]), read_manifest(suite)
+    if predicted is None or built is None:
+        return False
+    return built.counts.get("questions_sha256") == predicted.counts.get("questions_sha256")
+
+
+def _with_suite(config: EvaluateConfig, inputs: tuple[Path, ...]) -> EvaluateConfig:
+    """The settings with the suite that the recipe built, if it did."""
+    built = next((folder for folder in inputs[1:] if (folder / SUITE).exists()), None)
+    if built is None:
+        return config
+    if config.suite is not None:
+        raise UsageError(
+            f"two suites: {config.suite} by the settings, {built} by the recipe; leave one out"
+        )
+    return config.model_copy(update={"suite": built / SUITE})
 
 
 def run(config: EvaluateConfig, inputs: tuple[Path, ...], out: Path) -> Mapping[str, Any]:
     """Score into `out`, or go on with what is there; returns scores for the manifest.
 
     Raises:
-        UsageError: if there is nothing to score by.
+        UsageError: if there is nothing to score by, or there are two suites.
         DataError: if predictions and questions do not fit each other, or the suite cannot be used.
     """
     if not config.all_metrics:
         raise UsageError("nothing to score by: no mode and no metric; give one of them")
+    config = _with_suite(config, inputs)
     task = read_task(config, config.predictions, inputs, out)
     unreadable = _score_rest(config, task, out)
     scores = write_outcome(config, task, unreadable, out)
@@ -261,4 +291,12 @@ def run(config: EvaluateConfig, inputs: tuple[Path, ...], out: Path) -> Mapping[
     return counts
 
 
-STAGE = Stage("evaluate", EvaluateConfig, run, needs=("predict",), fingerprint=fingerprint)
+STAGE = Stage(
+    "evaluate",
+    EvaluateConfig,
+    run,
+    needs=("predict",),
+    fingerprint=fingerprint,
+    uses=("suite",),
+    fits=_fits,
+)

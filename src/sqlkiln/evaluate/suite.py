@@ -164,6 +164,7 @@ def run(config: SuiteConfig, inputs: tuple[Path, ...], out: Path) -> Mapping[str
     write_atomic(out / SUITE, summary.model_dump_json(indent=2) + "\n")
     return summary.model_dump(include={*counts, "instances", "bytes", "unreadable"}) | {
         "databases": len(files),
+        "questions_sha256": questions.digest,
         "missing_databases": dict(questions.missing),
     }
 

@@ -83,10 +83,16 @@ def _read_run(config: QuestionSource, run: Path, out: Path) -> Task:
         source,
         [e for e in questions.answerable if e.id in predictions],
         predictions,
-        {k: v for k, v in manifest.config.items() if k not in QuestionSource.model_fields},
+        _predicted_by(manifest),
         unreadable=manifest.counts["unreadable_databases"],
         at_a_time=int(manifest.counts.get("slots", 1)),
     )
+
+
+def _predicted_by(manifest: Manifest) -> dict[str, Any]:
+    """The settings, and what those that were left open came to."""
+    given = manifest.config | manifest.counts.get("used", {})
+    return {k: v for k, v in given.items() if k not in {*QuestionSource.model_fields, "adapter"}}
 
 
 def _predict_manifest(run: Path) -> Manifest:

@@ -9,10 +9,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import Any
+from typing import Any, Literal
 
 from sqlkiln.core.errors import BackendError, ContextOverflow
 from sqlkiln.core.plugins import Completion, Request, TokenLogprob
+from sqlkiln.models.loops import is_looping
 
 _CONTROL_TOKEN = re.compile(
     r"<(?=\|[^|<>\s]{1,40}\|>|/?s>|(?:start|end)_of_turn>)|\[(?=/?INST\])", re.IGNORECASE
@@ -49,10 +50,14 @@ def request_body(request: Request, stream: bool) -> dict[str, Any]:
 
 @dataclass
 class Reply:
-    """An answer as it comes in, chunk by chunk or as one object, asked for at `started`."""
+    """An answer as it comes in, chunk by chunk or as one object, asked for at `started`.
+
+    Once it only repeats itself, `looping` is set; whoever reads it had better stop.
+    """
 
     started: float = field(default_factory=perf_counter)
     finish: str = ""
+    looping: bool = False
     _pieces: list[str] = field(default_factory=list)
     _logprobs: list[TokenLogprob] = field(default_factory=list)
     _usage: Mapping[str, Any] = field(default_factory=dict)
@@ -76,7 +81,9 @@ class Reply:
                 f"an answer in an unknown form: found {str(chunk)[:200]!r}; the server must speak "
                 "the chat-completions format of OpenAI"
             ) from error
-        self._pieces.append(text)
+        if text:
+            self._pieces.append(text)
+            self.looping = not self.finish and is_looping("".join(self._pieces))
         return text
 
     def _add_choice(self, choice: Mapping[str, Any]) -> str:
@@ -89,20 +96,31 @@ class Reply:
         return text or ""
 
     def completion(self, text: str | None = None) -> Completion:
-        """All that has come in; `text` replaces the text."""
+        """All that has come in; `text` replaces the text.
+
+        Servers tell the tokens last of all. Of an answer that was not read to its end, those are
+        counted that llama.cpp's timings tell, or else a token for each piece.
+        """
         usage, timings = self._usage, self._timings
         details = usage.get("prompt_tokens_details") or {}
+        cached = details.get("cached_tokens") or timings.get("cache_n") or 0
+        written = timings.get("predicted_n") or len(self._pieces)
         return Completion(
             text="".join(self._pieces) if text is None else text,
-            finish="length" if self.finish == "length" else "stop",
-            prompt_tokens=usage.get("prompt_tokens") or 0,
-            cached_tokens=details.get("cached_tokens") or 0,
-            completion_tokens=usage.get("completion_tokens") or 0,
+            finish=self._ending(),
+            prompt_tokens=usage.get("prompt_tokens") or cached + (timings.get("prompt_n") or 0),
+            cached_tokens=cached,
+            completion_tokens=usage.get("completion_tokens") or (written if self.looping else 0),
             prompt_s=timings.get("prompt_ms", 0.0) / 1000,
             decode_s=timings.get("predicted_ms", 0.0) / 1000,
             seconds=perf_counter() - self.started,
             logprobs=tuple(self._logprobs),
         )
+
+    def _ending(self) -> Literal["stop", "length", "loop"]:
+        if self.looping:
+            return "loop"
+        return "length" if self.finish == "length" else "stop"
 
 
 def _token_logprob(token: Mapping[str, Any]) -> TokenLogprob:

@@ -74,7 +74,18 @@ def read_numbers(path: Path) -> dict[str, int]:
     behind the vocabulary is read.
     """
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        return _Header(data).numbers()
+        found = _Header(data).single_values()
+    return {key.partition(".")[2]: value for key, value in found.items() if isinstance(value, int)}
+
+
+def read_texts(path: Path) -> dict[str, str]:
+    """The texts in the metadata of a file that `check_gguf` passes, by their whole keys.
+
+    Nothing behind the vocabulary is read.
+    """
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        found = _Header(data).single_values()
+    return {key: value for key, value in found.items() if isinstance(value, str)}
 
 
 class _BadHeader(ValueError):
@@ -97,17 +108,19 @@ class _Header:
         start = -(-self.at // alignment) * alignment
         return start + max(ends) if ends else self.at
 
-    def numbers(self) -> dict[str, int]:
-        """The unsigned numbers among the metadata, as far as the vocabulary."""
-        found: dict[str, int] = {}
+    def single_values(self) -> dict[str, int | str]:
+        """The unsigned numbers and the texts among the metadata, as far as the vocabulary."""
+        found: dict[str, int | str] = {}
         self._forward(4 + 8)
         for _ in range(self._plausible(self._unsigned(8))):
             key, kind = self._string(), self._unsigned(4)
             if key.startswith(b"tokenizer."):
                 break
+            name = key.decode(errors="replace")
             if kind in _UNSIGNED:
-                name = key.partition(b".")[2].decode(errors="replace")
                 found[name] = self._unsigned(_SCALAR_BYTES[kind])
+            elif kind == _STRING:
+                found[name] = self._string().decode(errors="replace")
             else:
                 self._skip(kind)
         return found

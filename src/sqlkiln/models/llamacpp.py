@@ -24,12 +24,14 @@ from queue import Empty, SimpleQueue
 from threading import Event, Thread
 from typing import Any, Self
 
-from sqlkiln.core.errors import BackendError, BackendTimeout, MissingDependency, ModelNotFound
+from sqlkiln.core.adapters import Adapter
+from sqlkiln.core.errors import BackendError, BackendTimeout, MissingDependency
 from sqlkiln.core.plugins import BackendOptions, Completion, Request
 from sqlkiln.models import native_stderr
+from sqlkiln.models.adapters import card_of_model, find_for, read_card, shipped_for
 from sqlkiln.models.catalog import MODELS, resolve
 from sqlkiln.models.chat_completions import Reply, request_body
-from sqlkiln.models.gguf import check_gguf, read_numbers
+from sqlkiln.models.gguf import read_numbers
 from sqlkiln.models.machine import core_count, free_memory_bytes
 
 PROMPT_CACHE_MIB = 512
@@ -59,6 +61,7 @@ class LlamaCpp:
         self._server = server
         self._adapters = adapters
         self._weights = options.adapters
+        self._named = dict(zip((name for name, _ in options.adapters), adapters, strict=True))
         self._timeout_s = options.timeout_s
         self._sound_grammars = {""}
 
@@ -75,13 +78,42 @@ class LlamaCpp:
         Raises:
             ModelNotFound: if a file is not there.
             ModelCorrupt: if a file is damaged, or no GGUF.
+            UsageError: if an adapter is one of another model.
             MissingDependency: if llama.cpp does not run on this system.
             BackendError: if memory is short, or llama.cpp cannot load the model.
         """
         path = resolve(spec, options.progress)
-        adapters = [_adapter_path(name) for name, _ in options.adapters]
+        adapters = [find_for(spec, name) for name, _ in options.adapters]
         server = _load(path, adapters, options)
         return cls(server, spec if spec in MODELS else path.stem, options, adapters)
+
+    @classmethod
+    def find_adapter(cls, model: str, name: str) -> Adapter:
+        """The adapter with this name or path, as its card describes it.
+
+        Raises:
+            ModelNotFound: if there is none.
+            ModelCorrupt: if its file is damaged, or no adapter.
+            UsageError: if its card says that it is one of another model.
+        """
+        path = find_for(model, name)
+        card = read_card(path)
+        if card is None:
+            return Adapter(name, path=path)
+        return Adapter(name, path=path, target=card.target, schema_style=card.schema_style)
+
+    @classmethod
+    def default_adapter(cls, model: str) -> str | None:
+        """The name of the adapter that sqlkiln ships for `model`."""
+        return shipped_for(model)
+
+    @classmethod
+    def merged_adapter(cls, model: str) -> Adapter | None:
+        """What the card in the model's own file says was merged into it."""
+        card = card_of_model(model)
+        if card is None:
+            return None
+        return Adapter(card.name, target=card.target, schema_style=card.schema_style, merged=True)
 
     def generate(
         self, request: Request, on_text: Callable[[str], None] | None = None
@@ -102,6 +134,7 @@ class LlamaCpp:
         body = request_body(request, stream=True) | {
             "samplers": ["temperature", "top_p"],
             "return_progress": True,
+            "timings_per_token": True,
             "lora": self._lora(request.adapters),
         }
         if request.grammar:
@@ -113,7 +146,9 @@ class LlamaCpp:
                 text = reply.add(chunk)
                 if text and on_text is not None:
                     on_text(text)
-        if not reply.finish:
+                if reply.looping:
+                    break
+        if not reply.finish and not reply.looping:
             raise BackendError(f"the answer broke off: {self.model} was stopped; ask again")
         self._sound_grammars.add(request.grammar)
         return reply.completion()
@@ -125,7 +160,7 @@ class LlamaCpp:
     def _lora(self, weights: Sequence[tuple[str, float]]) -> list[dict[str, float]]:
         scales = dict.fromkeys(range(len(self._adapters)), 0.0)
         for name, weight in weights or self._weights:
-            path = _absolute(name)
+            path = self._named.get(name) or Path(name).expanduser().absolute()
             if path not in self._adapters:
                 loaded = ", ".join(map(str, self._adapters)) or "none"
                 raise BackendError(
@@ -203,18 +238,6 @@ def import_native() -> Any:
         for name in unset:
             del os.environ[name]
     return xllamacpp
-
-
-def _adapter_path(name: str) -> Path:
-    path = _absolute(name)
-    if not path.is_file():
-        raise ModelNotFound(f"no such adapter: {name}; give the path of a GGUF adapter")
-    check_gguf(path)
-    return path
-
-
-def _absolute(name: str) -> Path:
-    return Path(name).expanduser().absolute()
 
 
 def _kv_bytes_per_token(numbers: dict[str, int]) -> int:

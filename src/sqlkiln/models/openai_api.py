@@ -196,7 +196,9 @@ class _Answer:
                 self._give(self.continuation.feed(self.reply.add(chunk)))
                 if self.continuation.ended:
                     return self.reply.completion(self.given)
-            if not self.reply.finish:
+                if self.reply.looping:
+                    break
+            if not self.reply.finish and not self.reply.looping:
                 raise httpx.RemoteProtocolError("the answer broke off")
         except httpx.TransportError as error:
             if not self.given:

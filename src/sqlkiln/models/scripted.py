@@ -23,6 +23,7 @@ from pydantic import TypeAdapter
 from sqlkiln.core.errors import BackendError, ModelCorrupt, ModelNotFound
 from sqlkiln.core.plugins import BackendOptions, Completion, Request
 from sqlkiln.core.records import Record
+from sqlkiln.models.loops import is_looping
 
 _SCHEME = "scripted:"
 
@@ -88,14 +89,19 @@ class Scripted:
             if asked := getattr(request, name):
                 raise BackendError(f"a script has no {name}: found {asked!r}; leave it unset")
         words, finish = _cut(self._answer(request), request.stop, request.max_tokens)
-        if on_text is not None:
-            for word in words:
+        said: list[str] = []
+        for word in words:
+            said.append(word)
+            if on_text is not None:
                 on_text(word)
+            if is_looping("".join(said)):
+                finish = "loop"
+                break
         return Completion(
-            text="".join(words),
+            text="".join(said),
             finish=finish,
             prompt_tokens=sum(len(message.content.split()) for message in request.messages),
-            completion_tokens=len(words),
+            completion_tokens=len(said),
             seconds=perf_counter() - started,
         )
 
@@ -129,7 +135,7 @@ class _Entry:
 
 def _cut(
     text: str, stops: Sequence[str], max_tokens: int
-) -> tuple[list[str], Literal["stop", "length"]]:
+) -> tuple[list[str], Literal["stop", "length", "loop"]]:
     """The words of `text`, white space kept, up to the first stop or `max_tokens`."""
     end = min((text.find(stop) for stop in stops if stop in text), default=len(text))
     words = re.findall(r"\s*\S+\s*|\s+", text[:end])

@@ -10,10 +10,19 @@ _TAGGED = re.compile(r"<sql>(.*?)(</sql>|\Z)", re.DOTALL | re.IGNORECASE)
 _FENCED = re.compile(
     r"```[ \t]*(?:sql\w*|duckdb)?[ \t]*\n?(.*?)(?:```|\Z)", re.DOTALL | re.IGNORECASE
 )
-_START = re.compile(r"\b(SELECT|WITH|VALUES)\b(?=[\s(*'\"`\[])|^\s*(FROM)\b", re.IGNORECASE)
-_PROSE_WITH = re.compile(
+_START = re.compile(r"(?<!DELETE )\b(SELECT|WITH|VALUES|FROM)\b(?=[\s(*'\"`\[])", re.IGNORECASE)
+_WITH_CLAUSE = re.compile(
     r"WITH\s+(RECURSIVE\s+)?(\"[^\"]+\"|\w+)\s*(\([^)]*\)\s*)?AS\b", re.IGNORECASE
 )
+_NAME = r"""(?:\w+|"[^"]+"|`[^`]+`|\[[^\]]+\])"""
+_FROM_CLAUSE = re.compile(
+    rf"FROM\s*(?:\(|{_NAME}(?:\.{_NAME})*(?:\s+AS\s+{_NAME}|\s+{_NAME})?\s*"
+    r"(?:,|;|\Z|\b(?:SELECT|WHERE|GROUP|ORDER|LIMIT|JOIN|LEFT|RIGHT|FULL|INNER|CROSS|NATURAL)\b))",
+    re.IGNORECASE,
+)
+"""How a query that starts with FROM begins, which prose such as 'from the schema: ...' does not."""
+
+_QUERY = {"WITH": _WITH_CLAUSE, "FROM": _FROM_CLAUSE}
 _QUOTES = {"'": "'", '"': '"', "`": "`", "[": "]"}
 
 
@@ -37,9 +46,10 @@ def _first_statement(text: str) -> str:
 
 def _find_start(text: str) -> int | None:
     for match in _START.finditer(text):
-        if match.group(0).strip().upper() == "WITH" and not _PROSE_WITH.match(text, match.start()):
-            continue
-        return match.start(2) if match.group(2) else match.start()
+        needed = _QUERY.get(match.group(1).upper())
+        if needed is None or needed.match(text, match.start()):
+            bracketed = not text[: match.start()].strip(" \n(")
+            return 0 if bracketed else match.start()
     return None
 
 

@@ -5,18 +5,34 @@ that a backend which reuses prefixes computes the schema of a database once for 
 Training renders with the same functions.
 """
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from sqlkiln.core.errors import UsageError
-from sqlkiln.core.plugins import Message, Request, Task
+from sqlkiln.core.plugins import Message, Request, Task, Variant
 from sqlkiln.core.records import DatabaseSchema
-from sqlkiln.prompt.serialize import DEFAULT_STYLE, serialize
+from sqlkiln.prompt.serialize import DEFAULT_STYLE, check_style, serialize
+from sqlkiln.prompt.targets import DEFAULT_TARGET, prefill, read_target, stop
 
 MAX_QUESTION_CHARS = 4000
-PREFILL = "```sql\n"
-STOP = ("```",)
 
 _DIALECT_TITLES = {"sqlite": "SQLite", "duckdb": "DuckDB"}
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a prompt may tell besides schema and question.
+
+    `hints` are values as `prompt.hints.value_hint` states them. The schema lacks `omitted_tables`
+    of the database's tables.
+    """
+
+    evidence: str = ""
+    hints: Sequence[str] = ()
+    omitted_tables: int = 0
+
+
+_NOTHING = Context()
 
 
 def task(
@@ -24,28 +40,52 @@ def task(
     question: str,
     *,
     style: str = DEFAULT_STYLE,
-    evidence: str = "",
+    target: str = DEFAULT_TARGET,
+    context: Context = _NOTHING,
     template: Request | None = None,
 ) -> Task:
-    """Make the `Task` of asking `question` over `schema`.
+    """Make the `Task` of asking `question` over `schema`, to be answered as `target`.
 
-    `template` brings everything of a request but its messages; `STOP` is added to its stops.
+    `template` brings everything of a request but its messages; the target's stops are added.
 
     Raises:
-        UsageError: if there is no such style, or the question is empty or too long.
+        UsageError: if there is no such style or target, or the question is empty or too long.
     """
     schema_text = serialize(schema, style)
     line = check_question(question)
     blank = template or Request(messages=())
-    blank = replace(blank, stop=(*blank.stop, *STOP))
+    blank = replace(blank, stop=(*blank.stop, *stop(target)))
 
     def request(failed: tuple[str, str] | None) -> Request:
         turns = messages(
-            schema_text, line, dialect=schema.dialect, evidence=evidence, failed=failed
+            schema_text,
+            line,
+            dialect=schema.dialect,
+            target=target,
+            context=context,
+            failed=failed,
         )
         return replace(blank, messages=turns)
 
-    return Task(line, request)
+    def read(completion: str) -> str:
+        return read_target(target, completion, schema.dialect)
+
+    def vary(variant: Variant) -> Task:
+        shown = context
+        if variant.schema is not None:
+            shown = replace(shown, omitted_tables=variant.omitted_tables)
+        if variant.hints is not None:
+            shown = replace(shown, hints=variant.hints)
+        return task(
+            variant.schema or schema,
+            question,
+            style=style,
+            target=variant.target or target,
+            context=shown,
+            template=template,
+        )
+
+    return Task(line, request, read, schema, target, context.evidence, vary)
 
 
 def messages(
@@ -53,27 +93,51 @@ def messages(
     question: str,
     *,
     dialect: str,
-    evidence: str = "",
+    target: str = DEFAULT_TARGET,
+    context: Context = _NOTHING,
     failed: tuple[str, str] | None = None,
 ) -> tuple[Message, ...]:
     """Ask `question` over the schema; with `failed` = (sql, database error), ask once more.
 
     Of a failed try only the error is shown: small models that see the statement too write it
-    again as it was (docs/LOG.md). The last message is the prefill `PREFILL`, so that the
-    completion is SQL up to `STOP`.
+    again as it was (docs/LOG.md). The last message is the prefill of `target`: the completion goes
+    on from there up to its stop.
 
     Raises:
-        UsageError: if the question is empty or longer than `MAX_QUESTION_CHARS`.
+        UsageError: if there is no such target, or the question is empty or longer than
+            `MAX_QUESTION_CHARS`.
     """
     title = _DIALECT_TITLES.get(dialect, dialect)
     system = f"You translate questions into {title} SQL. Answer with one SELECT query, no prose."
-    asked = f"Schema:\n{schema_text}\n\n"
-    if evidence.strip():
-        asked += f"Hint: {_one_line(evidence)}\n"
+    asked = f"Schema:\n{schema_text}\n{_omission(context.omitted_tables)}\n"
+    if context.evidence.strip():
+        asked += f"Hint: {_one_line(context.evidence)}\n"
+    if context.hints:
+        asked += f"Values: {'; '.join(map(_printable, context.hints))}\n"
     asked += f"Question: {check_question(question)}"
     if failed is not None:
         asked += f"\nNote: {_one_line(failed[1])}"
-    return (Message("system", system), Message("user", asked), Message("assistant", PREFILL))
+    return (
+        Message("system", system),
+        Message("user", asked),
+        Message("assistant", prefill(target)),
+    )
+
+
+def check_form(target: str, style: str) -> None:
+    """See that there are such a target and such a schema style.
+
+    Raises:
+        UsageError: if there is no such one.
+    """
+    prefill(target)
+    check_style(style)
+
+
+def _omission(tables: int) -> str:
+    if not tables:
+        return ""
+    return f"({tables} more table{'s are' if tables > 1 else ' is'} not shown)\n"
 
 
 def check_question(question: str) -> str:
@@ -94,4 +158,9 @@ def check_question(question: str) -> str:
 
 
 def _one_line(text: str) -> str:
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return " ".join(_printable(text).split())
+
+
+def _printable(text: str) -> str:
+    """`text` on one line, with all its spaces: in a value they count."""
+    return "".join(c if c.isprintable() else " " for c in text)

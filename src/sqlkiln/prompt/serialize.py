@@ -26,9 +26,18 @@ def serialize(schema: DatabaseSchema, style: str = DEFAULT_STYLE) -> str:
     Raises:
         UsageError: if there is no such style.
     """
+    check_style(style)
+    return _WRITERS[style](schema)
+
+
+def check_style(style: str) -> None:
+    """See that `style` is one of `STYLES`.
+
+    Raises:
+        UsageError: if it is none.
+    """
     if style not in _WRITERS:
         raise UsageError(f"unknown schema style: {style!r}; choose one of {', '.join(STYLES)}")
-    return _WRITERS[style](schema)
 
 
 def quote_name(name: str) -> str:
@@ -39,9 +48,9 @@ def quote_name(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def quote_value(value: str) -> str:
-    """Show a cell as one line: at most `VALUE_CHARS` characters, control characters escaped."""
-    cut = value if len(value) <= VALUE_CHARS else value[: VALUE_CHARS - 1] + "…"
+def quote_value(value: str, chars: int = VALUE_CHARS) -> str:
+    """Show a cell as one line: at most `chars` characters, control characters escaped."""
+    cut = value if len(value) <= chars else value[: chars - 1] + "…"
     escaped = "".join(c if c.isprintable() else " " for c in cut)
     return "'" + escaped.replace("'", "''") + "'"
 

@@ -1,4 +1,4 @@
-"""The numbers behind each chart: accuracy by slice, causes of failure, latency, cost."""
+"""The numbers behind each chart: scores by slice, causes of failure, confidence, latency, cost."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ from itertools import accumulate
 from sqlkiln.core.records import Record
 from sqlkiln.report.reading import ReportRun
 from sqlkiln.report.tables import Headline, Score
+from sqlkiln.scoring.calibration import Calibration, CoveragePoint, calibration
 from sqlkiln.scoring.statistics import percentile
 from sqlkiln.scoring.summary import SliceScore
 
 BINS = 24
 MOST_SLICES = 40
+MOST_POINTS = 200
+"""Of a line; the others would not be seen."""
 
 
 class Slice(Record):
@@ -56,6 +59,13 @@ class Pareto(Record):
     run: str
     misses: int
     causes: tuple[Cause, ...]
+
+
+class Confidence(Record):
+    """What the confidences of one run's answers are worth, where they have any."""
+
+    run: str
+    found: Calibration
 
 
 class Bin(Record):
@@ -147,6 +157,36 @@ def pareto(run: ReportRun, metric: str) -> Pareto:
     )
 
 
+# --------------------------------------------------------------------------- confidence
+
+
+def confidences(runs: Sequence[ReportRun], metric: str) -> tuple[Confidence, ...]:
+    """How far each run's confidences agree with what `metric` says of its rows.
+
+    Rows that the metric does not count, and answers without a confidence, are left out.
+    """
+    found = []
+    for run in runs:
+        if metric not in run.evaluated.verdicts:
+            continue
+        pairs = [
+            (prediction.confidence, score >= 1.0)
+            for row, score in run.evaluated.row_scores(metric).items()
+            if (prediction := run.predictions.get(row)) and prediction.confidence is not None
+        ]
+        if pairs:
+            told = calibration([sure for sure, _ in pairs], [right for _, right in pairs])
+            told = told.model_copy(update={"coverage": _thinned(told.coverage)})
+            found.append(Confidence(run=run.name, found=told))
+    return tuple(found)
+
+
+def _thinned(points: tuple[CoveragePoint, ...]) -> tuple[CoveragePoint, ...]:
+    """At most `MOST_POINTS` of them, the last one included."""
+    step = -(-len(points) // MOST_POINTS)
+    return points[::-1][::step][::-1]
+
+
 # --------------------------------------------------------------------------- time and cost
 
 
@@ -186,11 +226,11 @@ def _bins(seconds: Sequence[float], first: float, width: float) -> tuple[Bin, ..
 def costs(headlines: Sequence[Headline], metric: str) -> tuple[CostPoint, ...]:
     """Score against dollars where every run has them, else against the median seconds."""
     scored = [(head, score) for head in headlines if (score := head.scores[metric]) is not None]
-    priced = all(head.usd_per_1000 is not None for head, _ in scored)
+    priced = all(head.usd_per_1000 for head, _ in scored)
     unit = "US$ per 1,000 questions" if priced else "seconds a question (median)"
     values = [(head, score, head.usd_per_1000 if priced else head.p50_s) for head, score in scored]
     return tuple(
-        CostPoint(run=head.name, cost=value, unit=unit, score=score)
-        for head, score, value in values
-        if value is not None
+        CostPoint(run=head.name, cost=measure.value, unit=unit, score=score)
+        for head, score, measure in values
+        if measure is not None
     )

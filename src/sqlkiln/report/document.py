@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from sqlkiln.core.provenance import versions
 from sqlkiln.core.records import Record
 from sqlkiln.report.charts import (
+    Confidence,
     CostPoint,
     Latency,
     Pareto,
     Slicing,
+    confidences,
     costs,
     latencies,
     pareto,
@@ -18,10 +20,12 @@ from sqlkiln.report.charts import (
 )
 from sqlkiln.report.reading import ReportRun
 from sqlkiln.report.tables import (
+    Components,
     ErrorRates,
     Fact,
     Headline,
     Pairing,
+    components,
     error_rates,
     headline,
     metric_names,
@@ -43,6 +47,8 @@ class Document(Record):
     slicings: tuple[Slicing, ...]
     paretos: tuple[Pareto, ...]
     rates: tuple[ErrorRates, ...]
+    components: tuple[Components, ...]
+    confidences: tuple[Confidence, ...]
     latencies: tuple[Latency, ...]
     costs: tuple[CostPoint, ...]
 
@@ -64,6 +70,8 @@ def compose(runs: Sequence[ReportRun]) -> Document:
         slicings=slicings(runs, metrics),
         paretos=tuple(pareto(run, metrics[0]) for run in runs),
         rates=tuple(error_rates(run) for run in runs),
+        components=tuple(found for run in runs if (found := components(run)) is not None),
+        confidences=confidences(runs, metrics[0]),
         latencies=latencies(runs),
         costs=costs(heads, metrics[0]),
     )

@@ -16,7 +16,17 @@ from sqlkiln.scoring.evaluated import EvaluatedRun, Failure, read_evaluated, rea
 
 PREDICTIONS = "predictions.jsonl"
 EXAMPLES = "examples.jsonl"
-_TELLING = ("adapters", "strategy", "schema_style", "limit", "seed", "max_tokens")
+_TELLING = (
+    "adapters",
+    "strategy",
+    "target",
+    "schema_style",
+    "samples",
+    "temperature",
+    "limit",
+    "seed",
+    "max_tokens",
+)
 """Settings that tell runs of one model apart, the most telling first."""
 
 
@@ -49,10 +59,25 @@ def read_runs(folders: Sequence[Path]) -> tuple[ReportRun, ...]:
     Raises:
         UsageError: if one is not an evaluated run, or is given twice.
     """
+    return _named(_read_all(folders))
+
+
+def read_by_questions(folders: Sequence[Path]) -> list[tuple[ReportRun, ...]]:
+    """As `read_runs`, the runs over the same questions together; each group has its names.
+
+    Raises:
+        UsageError: as `read_runs`.
+    """
+    groups: dict[str, list[ReportRun]] = {}
+    for run in _read_all(folders):
+        groups.setdefault(run.evaluated.scores.source.questions_sha256, []).append(run)
+    return [_named(runs) for runs in groups.values()]
+
+
+def _read_all(folders: Sequence[Path]) -> list[ReportRun]:
     if len({folder.resolve() for folder in folders}) < len(folders):
         raise UsageError("the same run twice: each can be in a report only once; remove one")
-    runs = [_read(folder) for folder in folders]
-    return tuple(replace(run, name=name) for run, name in zip(runs, _names(runs), strict=True))
+    return [_read(folder) for folder in folders]
 
 
 def _read(folder: Path) -> ReportRun:
@@ -87,11 +112,17 @@ def _predict_run(run: EvaluatedRun) -> tuple[Path, Manifest] | tuple[None, None]
 # --------------------------------------------------------------------------- names
 
 
+def _named(runs: Sequence[ReportRun]) -> tuple[ReportRun, ...]:
+    return tuple(replace(run, name=name) for run, name in zip(runs, _names(runs), strict=True))
+
+
 def _names(runs: Sequence[ReportRun]) -> list[str]:
-    """The model's name, and as many of the telling settings as it takes to tell runs apart."""
+    """The model's name, and as much of the questions and settings as tells runs apart."""
     names = [_model(run) for run in runs]
-    for key in _TELLING:
-        values = [_said(key, run.evaluated.scores.predicted_by.get(key)) for run in runs]
+    scores = [run.evaluated.scores for run in runs]
+    told_by = [[f"{s.source.dataset} {s.source.split}" for s in scores]]
+    told_by += [[_said(key, s.predicted_by.get(key)) for s in scores] for key in _TELLING]
+    for values in told_by:
         told = Counter(names), Counter(zip(names, values, strict=True))
         names = [
             f"{name}, {value}" if value and told[0][name] > told[1][name, value] else name
@@ -122,4 +153,4 @@ def _said(key: str, value: Any) -> str:
         return "+".join(str(name) for name, _ in value or ())
     if value is None:
         return ""
-    return f"{key} {value}" if isinstance(value, int) else str(value)
+    return f"{key} {value}" if isinstance(value, int | float) else str(value)

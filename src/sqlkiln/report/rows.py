@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlkiln.core.records import Example, Verdict
 from sqlkiln.report.reading import ReportRun
+from sqlkiln.scoring.slices import FEATURE_TAG
 from sqlkiln.scoring.verdicts import UNSCORED
 
 LEVELS = ("easy", "medium", "hard", "extra", "simple", "moderate", "challenging", "ungraded")
@@ -22,8 +23,8 @@ def explorer_rows(runs: Sequence[ReportRun], metrics: Sequence[str]) -> dict[str
     """All rows in few bytes: texts that come again and again stand in `words` once.
 
     A row of `rows` has an answer for each run, None where the run was not asked. In an answer,
-    `scores`, `why` and `flags` follow the order of `metrics`; `why` and `flags` hold places in
-    `words`.
+    `scores`, `why` and `flags` follow the order of `metrics`. `why`, `flags` and the row's
+    `features` hold places in `words`.
     """
     words: dict[str, int] = {}
 
@@ -42,6 +43,7 @@ def explorer_rows(runs: Sequence[ReportRun], metrics: Sequence[str]) -> dict[str
                 "id": row,
                 "db": next(_verdicts(runs, row)).db_id,
                 "level": _level(example),
+                "features": [word(feature) for feature in _features(example)],
                 "question": example.question if example else "",
                 "evidence": example.evidence if example else "",
                 "gold": (example.gold_sql or "") if example else "",
@@ -56,7 +58,7 @@ def rows_csv(runs: Sequence[ReportRun], metrics: Sequence[str]) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     heading = ("id", "db_id", "hardness", "run", "question", "gold_sql", "predicted_sql")
-    writer.writerow([*heading, *metrics, "failure", "reason", "seconds"])
+    writer.writerow([*heading, *metrics, "failure", "reason", "seconds", "confidence"])
     for row, example in _questions(runs):
         for run in runs:
             answer = _answer(run, row, metrics)
@@ -64,7 +66,8 @@ def rows_csv(runs: Sequence[ReportRun], metrics: Sequence[str]) -> str:
                 continue
             question, gold = (example.question, example.gold_sql) if example else ("", "")
             place = (row, next(_verdicts((run,), row)).db_id, _level(example), run.name)
-            told = (answer["label"], answer["why"][0], answer["seconds"] or "")
+            sure = answer.get("confidence", "")
+            told = (answer["label"], answer["why"][0], answer["seconds"] or "", sure)
             scores = ["" if score is None else f"{score:g}" for score in answer["scores"]]
             writer.writerow([*place, question, gold or "", answer["sql"], *scores, *told])
     return out.getvalue()
@@ -86,6 +89,12 @@ def _verdicts(runs: Sequence[ReportRun], row: str) -> Iterator[Verdict]:
 def _level(example: Example | None) -> str:
     """How hard the question is; '' where nobody graded it."""
     return next((tag for tag in (example.tags if example else ()) if tag in LEVELS), "")
+
+
+def _features(example: Example | None) -> list[str]:
+    """What the gold SQL uses, as `scoring.slices` names it."""
+    tags = example.tags if example else ()
+    return [tag.removeprefix(FEATURE_TAG) for tag in tags if tag.startswith(FEATURE_TAG)]
 
 
 def _label(run: ReportRun, row: str, verdict: Verdict) -> str:
@@ -119,6 +128,8 @@ def _answer(run: ReportRun, row: str, metrics: Sequence[str]) -> dict[str, Any] 
         "labels": run.failures[row].labels if wrong and row in run.failures else (),
         "seconds": prediction.seconds if prediction else 0.0,
     }
+    if prediction and prediction.confidence is not None:
+        answer["confidence"] = round(prediction.confidence, 4)
     if first is not None:
         answer |= {name: first.details[name] for name in _SHOWN if name in first.details}
     return answer

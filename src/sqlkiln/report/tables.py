@@ -8,7 +8,9 @@ from sqlkiln.core.records import Record
 from sqlkiln.core.store import Manifest
 from sqlkiln.report.reading import ReportRun
 from sqlkiln.scoring.evaluated import find_metric
+from sqlkiln.scoring.exact_match import ComponentScore
 from sqlkiln.scoring.paired import pair
+from sqlkiln.scoring.statistics import Interval
 from sqlkiln.scoring.summary import MetricScore
 
 UNKNOWN = "not recorded"
@@ -24,6 +26,14 @@ class Score(Record):
     high: float | None
 
 
+class Measure(Record):
+    """A number that is no share, and its 95% interval if known."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+
 class Headline(Record):
     """One run: its score by each metric (None: not scored by it) and what an answer took.
 
@@ -33,10 +43,10 @@ class Headline(Record):
     name: str
     folder: str
     scores: dict[str, Score | None]
-    p50_s: float | None
-    p95_s: float | None
+    p50_s: Measure | None
+    p95_s: Measure | None
     tokens: float | None
-    usd_per_1000: float | None
+    usd_per_1000: Measure | None
 
 
 class Pairing(Record):
@@ -60,6 +70,21 @@ class ErrorRates(Record):
     rates: dict[str, Score]
 
 
+class Part(Record):
+    """One component of exact set match, such as 'where': its scores, in the order of levels."""
+
+    name: str
+    scores: tuple[ComponentScore, ...]
+
+
+class Components(Record):
+    """Exact set match of one run, component by component and level by level."""
+
+    run: str
+    levels: tuple[str, ...]
+    parts: tuple[Part, ...]
+
+
 class Fact(Record):
     """One line of the protocol: a value for each run."""
 
@@ -78,17 +103,24 @@ def metric_names(runs: Sequence[ReportRun]) -> tuple[str, ...]:
 def headline(run: ReportRun, metrics: Sequence[str]) -> Headline:
     """The run's scores as `evaluate` computed them."""
     scores = run.evaluated.scores
-    tokens = scores.cost.tokens
+    cost, tokens = scores.cost, scores.cost.tokens
     asked = len(run.predictions)
     return Headline(
         name=run.name,
         folder=str(run.evaluated.folder),
         scores={metric: _score(scores.metrics.get(metric)) for metric in metrics},
-        p50_s=scores.cost.p50_s,
-        p95_s=scores.cost.p95_s,
+        p50_s=_measure(cost.p50_s, cost.p50_interval),
+        p95_s=_measure(cost.p95_s, cost.p95_interval),
         tokens=(tokens.prompt + tokens.completion) / asked if tokens.completion and asked else None,
-        usd_per_1000=scores.cost.bill.usd_per_1000 if scores.cost.bill else None,
+        usd_per_1000=_measure(cost.bill.usd_per_1000, cost.bill.interval) if cost.bill else None,
     )
+
+
+def _measure(value: float | None, interval: Interval | None) -> Measure | None:
+    if value is None:
+        return None
+    low, high = (interval.low, interval.high) if interval else (None, None)
+    return Measure(value=value, low=low, high=high)
 
 
 def _score(metric: MetricScore | None) -> Score | None:
@@ -109,6 +141,22 @@ def error_rates(run: ReportRun) -> ErrorRates:
         for name, rate in scores.rates.items()
     }
     return ErrorRates(run=run.name, rates=rates)
+
+
+def components(run: ReportRun) -> Components | None:
+    """The run's component scores, all levels first; None if exact match was not asked for."""
+    found = run.evaluated.scores.components
+    if not found:
+        return None
+    levels = sorted(found, key=lambda level: level != "all")
+    return Components(
+        run=run.name,
+        levels=tuple(levels),
+        parts=tuple(
+            Part(name=name, scores=tuple(found[level][name] for level in levels))
+            for name in found[levels[0]]
+        ),
+    )
 
 
 def pairings(runs: Sequence[ReportRun], metric: str) -> tuple[Pairing, ...]:
@@ -166,6 +214,9 @@ def _facts(run: ReportRun) -> Iterator[tuple[str, str]]:
         ("Adapters", "adapters"),
         ("Strategy", "strategy"),
         ("Prompt style", "schema_style"),
+        ("Target", "target"),
+        ("Temperature", "temperature"),
+        ("Samples a question", "samples"),
         ("Sample", "limit"),
         ("Sample seed", "seed"),
         ("Tokens at most", "max_tokens"),

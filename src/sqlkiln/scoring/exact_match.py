@@ -11,7 +11,9 @@ Follows `evaluation.py` of test-suite-sql-eval with its defaults. Reads queries 
 * "group(no Having)" compares columns by name, whatever their table and order; "group", which is
   HAVING with its columns, goes by table and order too;
 * "and/or" says only which connectives occur, and swaps predicted and gold when it counts them;
-* two sub-queries in one FROM stop the official script; here they are compared as a set.
+* two sub-queries in one FROM stop the official script; here they are compared as a set;
+* so do comparisons with nothing between them, as in `a = 1 b = 2 AND c = 3`, where a connective
+  then stands in the place of a comparison; here the prediction counts as one that cannot be read.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, S
 from dataclasses import dataclass, replace
 
 from sqlkiln.core.errors import SQLSyntaxError
-from sqlkiln.scoring.spider_hardness import LEVELS, hardness
+from sqlkiln.scoring.slices import UNGRADED
 from sqlkiln.scoring.spider_parse import parse_query
 from sqlkiln.scoring.spider_query import (
     ColumnUnit,
@@ -33,6 +35,8 @@ from sqlkiln.scoring.spider_query import (
 )
 from sqlkiln.scoring.spider_schema import SpiderSchema
 from sqlkiln.scoring.spider_text import as_predicted
+from sqlkiln.sql.hardness import LEVELS, hardness_of
+from sqlkiln.sql.parse import parse
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +81,7 @@ def exact_set_match(gold_sql: str, predicted_sql: str, schema: SpiderSchema) -> 
         predicted, parsed = parse_query(as_predicted(predicted_sql), schema), True
     except SQLSyntaxError:
         predicted, parsed = Query(), False
-    level = hardness(gold)
+    level = hardness_of(parse(gold_sql, "sqlite")) or UNGRADED
     gold, predicted = comparable(gold, schema), comparable(predicted, schema)
     components = component_matches(gold, predicted)
     return ExactMatch(_exact(gold, predicted, components), level, parsed, components)

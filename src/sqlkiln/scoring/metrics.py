@@ -10,7 +10,7 @@ from dataclasses import replace
 from sqlkiln.core.errors import QueryError
 from sqlkiln.core.plugins import Database, QueryResult
 from sqlkiln.core.records import Example, Verdict
-from sqlkiln.scoring.results import run, run_gold
+from sqlkiln.scoring.results import run_both, run_gold
 from sqlkiln.scoring.verdicts import (
     GOLD_FAILED,
     NO_GOLD,
@@ -18,12 +18,10 @@ from sqlkiln.scoring.verdicts import (
     NO_SCHEMA,
     UNSCORED,
     compared,
-    gold_failed,
     head,
     make_verdict,
     no_gold,
     no_sql,
-    prediction_failed,
 )
 from sqlkiln.sql import parse
 from sqlkiln.sql.compare import Comparison, OrderedRows, compare, may_return
@@ -55,17 +53,11 @@ class ExecutionAccuracy:
 
     def score(self, example: Example, predicted_sql: str, database: Database) -> Verdict:
         """Run both statements, read-only, and compare; a failure of either is in the verdict."""
-        if example.gold_sql is None:
-            return no_gold(self.name, example)
-        gold = run_gold(database, example.gold_sql)
-        if isinstance(gold, QueryError):
-            return gold_failed(self.name, example, gold)
-        if not predicted_sql.strip():
-            return no_sql(self.name, example)
-        predicted = run(database, predicted_sql)
-        if isinstance(predicted, QueryError):
-            return prediction_failed(self.name, example, predicted, gold)
-        comparison = _compare(example.gold_sql, gold, predicted, database)
+        found = run_both(self.name, example, predicted_sql, database)
+        if isinstance(found, Verdict):
+            return found
+        gold, predicted = found
+        comparison = _compare(example.gold_sql or "", gold, predicted, database)
         verdict = compared(self.name, example, comparison, gold, predicted)
         results = {"gold_result": head(gold)}
         if not comparison.equal:

@@ -11,12 +11,14 @@ import tomllib
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from pydantic import ValidationError
 
 from sqlkiln.core.errors import DataError
 from sqlkiln.core.records import Prediction, Record
+from sqlkiln.scoring.statistics import Interval, bootstrap_interval
 
 
 class ModelPrice(Record):
@@ -47,6 +49,7 @@ class Bill(Record):
     usd_per_1000: float
     priced_as: str
     collected: datetime.date
+    interval: Interval | None = None
 
 
 def read_prices(path: Path | None = None) -> Prices:
@@ -101,16 +104,23 @@ def bill(predictions: Sequence[Prediction], prices: Prices, at_a_time: int = 1) 
     if not predictions:
         return None
     priced = price_of(predictions[0].model, prices) if predictions[0].model else None
-    scale = 1000 / len(predictions)
     if priced is not None:
         name, price = priced
-        usd = scale * sum(_tokens_usd(p, price) for p in predictions)
-        return Bill(usd_per_1000=usd, priced_as=name, collected=prices.collected)
-    seconds = sum(p.seconds for p in predictions)
-    if not seconds:
+        return _bill([_tokens_usd(p, price) for p in predictions], name, prices)
+    if not any(p.seconds for p in predictions):
         return None
-    usd = scale * seconds / max(1, at_a_time) / 3600 * prices.machine.usd_per_hour
-    return Bill(usd_per_1000=usd, priced_as="machine", collected=prices.collected)
+    usd_per_s = prices.machine.usd_per_hour / 3600 / max(1, at_a_time)
+    return _bill([p.seconds * usd_per_s for p in predictions], "machine", prices)
+
+
+def _bill(each_usd: Sequence[float], priced_as: str, prices: Prices) -> Bill:
+    thousand = [1000 * usd for usd in each_usd]
+    return Bill(
+        usd_per_1000=fmean(thousand),
+        priced_as=priced_as,
+        collected=prices.collected,
+        interval=bootstrap_interval(thousand) if any(thousand) else None,
+    )
 
 
 def _tokens_usd(prediction: Prediction, price: ModelPrice) -> float:

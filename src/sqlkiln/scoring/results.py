@@ -9,8 +9,9 @@ from typing import Self
 from sqlkiln.core import plugins
 from sqlkiln.core.errors import QueryError
 from sqlkiln.core.plugins import Database, Limits, QueryResult
-from sqlkiln.core.records import DatabaseSchema
+from sqlkiln.core.records import DatabaseSchema, Example, Verdict
 from sqlkiln.scoring.gold_cache import GoldCache
+from sqlkiln.scoring.verdicts import gold_failed, no_gold, no_sql, prediction_failed
 
 REMEMBERED = 8
 REMEMBERED_ROWS = 300_000
@@ -119,6 +120,23 @@ def run_gold(database: Database, sql: str) -> QueryResult | QueryError:
         return database.execute(sql)
     except QueryError as error:
         return error
+
+
+def run_both(
+    metric: str, example: Example, predicted_sql: str, database: Database
+) -> tuple[QueryResult, QueryResult] | Verdict:
+    """The results of gold and prediction, or the verdict of `metric` if there are not both."""
+    if example.gold_sql is None:
+        return no_gold(metric, example)
+    gold = run_gold(database, example.gold_sql)
+    if isinstance(gold, QueryError):
+        return gold_failed(metric, example, gold)
+    if not predicted_sql.strip():
+        return no_sql(metric, example)
+    predicted = run(database, predicted_sql)
+    if isinstance(predicted, QueryError):
+        return prediction_failed(metric, example, predicted, gold)
+    return gold, predicted
 
 
 def fresh(database: Database) -> Database:

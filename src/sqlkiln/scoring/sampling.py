@@ -1,8 +1,14 @@
-"""What several samples for one question are worth: pass@k and maj@k. Pure functions."""
+"""What several samples for one question are worth: pass@k and maj@k."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
+
+from sqlkiln.core.plugins import Database, QueryResult
+from sqlkiln.core.records import Example, Prediction, Verdict
+from sqlkiln.scoring.result_groups import group_numbers
+from sqlkiln.scoring.results import run
+from sqlkiln.scoring.verdicts import UNSCORED, make_verdict
 
 
 def pass_at_k(samples: int, right: int, k: int) -> float:
@@ -50,3 +56,53 @@ def maj_at_k(results: Sequence[Hashable], right: Sequence[bool], k: int) -> bool
         )
     winner = majority(results[:k])
     return winner is not None and right[winner]
+
+
+# --------------------------------------------------------------------------- by execution
+
+
+def most_samples(predictions: Iterable[Prediction]) -> int:
+    """How many samples a question has, at most."""
+    return max((len(prediction.samples) for prediction in predictions), default=0)
+
+
+def sample_metrics(samples: int) -> tuple[str, ...]:
+    """What so many samples are scored by: pass@k for powers of two and for all, and maj@ all."""
+    if samples < 1:
+        return ()
+    powers = [1 << i for i in range(samples.bit_length()) if 1 << i < samples]
+    return (*(f"pass@{k}" for k in (*powers, samples)), f"maj@{samples}")
+
+
+def score_samples(
+    example: Example, samples: Sequence[str], judge: Callable[[str], Verdict], database: Database
+) -> list[Verdict]:
+    """The verdicts by each of `sample_metrics` on one question.
+
+    A sample is right if `judge` gives it 1. Samples vote with the rows they return, whatever their
+    order (`result_groups`).
+    """
+    names = sample_metrics(len(samples))
+    verdicts: dict[str, Verdict] = {}
+    results: dict[str, QueryResult | None] = {}
+    for sql in dict.fromkeys(samples):
+        verdicts[sql] = judge(sql)
+        if UNSCORED & set(verdicts[sql].flags):
+            return [verdicts[sql].model_copy(update={"metric": name}) for name in names]
+        results[sql] = _rows_of(sql, database)
+    votes = dict(zip(results, group_numbers(list(results.values())), strict=True))
+    right = [verdicts[sql].score >= 1 for sql in samples]
+    told = f"{sum(right)} of {len(samples)} samples are right"
+    scores = [pass_at_k(len(samples), sum(right), int(name[5:])) for name in names[:-1]]
+    scores.append(float(maj_at_k([votes[sql] for sql in samples], right, len(samples))))
+    details = {"samples": len(samples), "right": sum(right)}
+    failure = {"failure": "some_samples_wrong" if any(right) else "all_samples_wrong"}
+    return [
+        make_verdict(name, example, score, told, (), details | (failure if score < 1 else {}))
+        for name, score in zip(names, scores, strict=True)
+    ]
+
+
+def _rows_of(sql: str, database: Database) -> QueryResult | None:
+    found = run(database, sql) if sql.strip() else None
+    return found if isinstance(found, QueryResult) else None

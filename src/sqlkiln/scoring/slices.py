@@ -33,6 +33,8 @@ _BY_NODE: dict[str, tuple[type[exp.Expr], ...]] = {
     "arithmetic": (exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod),
 }
 FEATURES = (*_BY_NODE, "several joins", "nested", "single table")
+FEATURE_TAG = "sql:"
+"""Before the name of a feature in an example's tags: datasets have tags of their own."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,11 @@ class Slices:
 
     level: str
     features: tuple[str, ...]
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """The features as tags of an example."""
+        return tuple(f"{FEATURE_TAG}{feature}" for feature in self.features)
 
 
 def slices_of(gold_sql: str | None, dialect: str = "sqlite") -> Slices:

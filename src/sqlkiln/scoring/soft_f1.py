@@ -20,17 +20,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
 
-from sqlkiln.core.errors import QueryError
 from sqlkiln.core.plugins import Database
 from sqlkiln.core.records import Example, Row, Verdict
 from sqlkiln.scoring.assignment import best_pairs
-from sqlkiln.scoring.results import run, run_gold
+from sqlkiln.scoring.results import run_both
 from sqlkiln.scoring.verdicts import (
-    gold_failed,
     make_verdict,
-    no_gold,
-    no_sql,
-    prediction_failed,
 )
 from sqlkiln.sql.multiset import Cells, canonical, cells_close
 
@@ -150,16 +145,10 @@ def _score(
     predicted_sql: str,
     database: Database,
 ) -> Verdict:
-    if example.gold_sql is None:
-        return no_gold(metric, example)
-    gold = run_gold(database, example.gold_sql)
-    if isinstance(gold, QueryError):
-        return gold_failed(metric, example, gold)
-    if not predicted_sql.strip():
-        return no_sql(metric, example)
-    predicted = run(database, predicted_sql)
-    if isinstance(predicted, QueryError):
-        return prediction_failed(metric, example, predicted, gold)
+    found = run_both(metric, example, predicted_sql, database)
+    if isinstance(found, Verdict):
+        return found
+    gold, predicted = found
     score = formula(gold.rows, predicted.rows)
     reason = f"soft F1 of {len(predicted.rows)} rows against {len(gold.rows)} is {score:.3f}"
     details = {} if score == 1.0 else {"failure": "partly_right" if score else "nothing_right"}

@@ -12,8 +12,9 @@ reproduced here, or in `spider_text`:
 * numbers have no tolerance. 1 equals 1.0, yet results that mix them may differ: before columns
   are permuted, the cells of each row are sorted as text, where `1` and `1.0` take other places.
 
-Not reproduced: there a prediction that writes does so, here it is refused; there a slow one is
-never stopped, here it is wrong when its deadline has passed.
+Not reproduced: there a prediction that writes, or sets a pragma, does so, and is right where the
+gold returns no rows either; here it is refused. There a slow one is never stopped; here it is wrong
+when its deadline has passed.
 """
 
 from __future__ import annotations

@@ -5,7 +5,8 @@ reading is. It is not a SQL parser: it knows no outer join, no column alias, no 
 no function but the five aggregates. Official faults reproduced here:
 
 * a token is what NLTK's word tokenizer makes of English: `a=1` is one token and cannot be read,
-  `a >=1` neither, `(1,2)` is one number that is none; back-quoted names cannot be read at all;
+  `a >=1` neither, `(1,2)` is one number that is none; back-quoted names cannot be read at all; a
+  word's last period is a token of its own where a sentence ends, so that prose after it is ignored;
 * aliases are global: a second `AS t2`, in a sub-query or after INTERSECT, moves all uses of `t2`;
 * an alias that is also a table's name makes the whole query unreadable;
 * an unqualified column belongs to the first table of FROM that has it;
@@ -64,7 +65,12 @@ def _refuse(found: str) -> NoReturn:
 
 _SEPARATED = re.compile(r"\.{2,}|--|`+|[;@#$%&?!*\[\](){}<>«»“”‘’„‒-―]")  # noqa: RUF001
 _COMMA = re.compile(r"([:,])(\D|$)")
-_LAST_PERIOD = re.compile(r"([^.])\.([\])}>»”’ ]*)\s*$")  # noqa: RUF001
+_LAST_PERIOD = re.compile(r"([^.])\.([\])}>»”’ ]*+)\s*$")  # noqa: RUF001
+_OUTSIDE = r"\s?!;:@*(){}\[\]"
+_PERIOD_WITHIN = re.compile(
+    rf"(?<![^{_OUTSIDE}])([^{_OUTSIDE}]*[^.{_OUTSIDE}])\.(?=[?!;:@*(){{}}\[\]]|\s+(\S))"
+)
+_DIGITS = re.compile(r"-?[.,]?\d[\d,.-]*")
 
 
 def tokenize(sql: str) -> list[str]:
@@ -80,6 +86,7 @@ def tokenize(sql: str) -> list[str]:
         _refuse("an odd number of quotes")
     strings = {f"__val_{i}__": f'"{pieces[i]}"' for i in range(1, len(pieces), 2)}
     text = "".join(f"__val_{i}__" if i % 2 else piece for i, piece in enumerate(pieces))
+    text = _PERIOD_WITHIN.sub(_part_sentence, text)
     text = _LAST_PERIOD.sub(r"\1 . \2", text)
     text = _COMMA.sub(r" \1 \2", text)
     text = _SEPARATED.sub(r" \g<0> ", text)
@@ -90,6 +97,18 @@ def tokenize(sql: str) -> list[str]:
         else:
             tokens.append(strings.get(word, word))
     return tokens
+
+
+def _part_sentence(period: re.Match[str]) -> str:
+    """The last word of a sentence and its period, apart if the sentence ends there.
+
+    That is so but for initials and, before a word in lower case, for numbers. Abbreviations, of
+    which the official tokenizer has learned some, are not told apart.
+    """
+    word, following = period[1], period[2] or ""
+    initial = len(word) == 1 and word.isalpha() and following.isalpha()
+    number = _DIGITS.fullmatch(word) and following.islower()
+    return period.group() if initial or number else f"{word} . "
 
 
 def _table_names(tokens: Sequence[str], schema: SpiderSchema) -> dict[str, str]:
@@ -310,8 +329,8 @@ class _Reader:
             return token
         if "." in token:
             alias, _, column = token.partition(".")
-            table = self.tables.get(alias)
-            if table is not None and column in self.schema.tables.get(table, ()):
+            table = self.tables.get(alias, "")
+            if "." not in column and column in self.schema.tables.get(table, ()):
                 return f"{table}.{column}"
             _refuse(f"no column {token!r}")
         for table in names:

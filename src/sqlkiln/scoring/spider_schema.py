@@ -28,8 +28,13 @@ class SpiderSchema:
     key_of: Mapping[str, str]
 
     def with_keys_of(self, other: SpiderSchema) -> SpiderSchema:
-        """These tables with the foreign keys of `other`."""
-        return replace(self, key_of=other.key_of)
+        """These tables with the foreign keys of `other`.
+
+        And with those of its tables that SQLite keeps for itself, such as `sqlite_sequence`: the
+        official script finds them in the file, a `DatabaseSchema` leaves them out.
+        """
+        own = {t: c for t, c in other.tables.items() if t.startswith("sqlite_")}
+        return replace(self, tables=own | dict(self.tables), key_of=other.key_of)
 
 
 def column_id(table: str, column: str) -> str:

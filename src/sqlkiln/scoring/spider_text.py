@@ -8,7 +8,9 @@ from collections.abc import Iterator
 _COMMENT = r"--[^\r\n]*|\#\ [^\r\n]*|/\*.*?\*/"
 _QUOTED = r"""'(?:''|\\'|[^'])*'|"(?:""|\\"|[^"])*"|`(?:``|[^`])*`|(?<![\w\])])\[[^\]\[]+\]"""
 _PARAMETER = r"(?<!\w)[$:?@\#]\w+"
-_PIECES = re.compile(rf"{_COMMENT}|{_QUOTED}|{_PARAMETER}|\w[$\#\w]*|.", re.DOTALL)
+_BATCH_END = r"(?P<go>(?<![.\w])GO(?:\s\d+\b|(?![$\#\w(]|\s*\.)))"
+_PIECES = re.compile(rf"{_COMMENT}|{_QUOTED}|{_PARAMETER}|{_BATCH_END}|\w[$\#\w]*|.", re.DOTALL)
+_HASH_COMMENT = re.compile(r"[^\S\r\n]*\#\ [^\r\n]*")
 _SQLITE_COMMENT = re.compile(r"--[^\n]*|/\*.*?(?:\*/|$)", re.DOTALL)
 _CURRENT_YEAR = re.compile(r"YEAR\s*\(\s*CURDATE\s*\(\s*\)\s*\)\s*", re.IGNORECASE)
 
@@ -27,18 +29,25 @@ def as_predicted(sql: str) -> str:
 def as_executed(sql: str) -> str:
     """What the official script runs for `sql`: repaired operators, no DISTINCT, one statement.
 
-    Quotes and comments are told apart as `sqlparse` does, for which a backslash escapes a quote.
+    Quotes and comments are told apart as `sqlparse` does, for which a backslash escapes a quote,
+    and the word GO ends a statement as `;` does. Official fault: a comment after the `;` belongs to
+    the statement still, and if it begins with `#`, which SQLite does not know, the query fails.
     """
     sql = sql.replace("> =", ">=").replace("< =", "<=").replace("! =", "!=")
     return _CURRENT_YEAR.sub("2020", "".join(_first_statement_without_distinct(sql)))
 
 
 def _first_statement_without_distinct(sql: str) -> Iterator[str]:
-    for piece in _PIECES.findall(sql):
+    for match in _PIECES.finditer(sql):
+        piece = match.group()
         if piece == ";":
+            comment = _HASH_COMMENT.match(sql, match.end())
+            yield piece + comment.group() if comment else ""
             return
         if piece.lower() != "distinct":
             yield piece
+        if match["go"]:
+            return
 
 
 def order_matters(executed_gold: str) -> bool:

@@ -1,4 +1,4 @@
-"""How sure a score is: bootstrap intervals and percentiles, in plain Python."""
+"""How sure a number is: intervals of means, shares and percentiles, in plain Python."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CONFIDENCE = 0.95
 
 
 class Interval(Record):
-    """Where the mean lies with `confidence`, and how that was found."""
+    """Where the mean (or share, or percentile) lies with `confidence`, and how that was found."""
 
     low: float
     high: float
@@ -82,6 +82,27 @@ def wilson_interval(right: int, n: int, *, confidence: float = CONFIDENCE) -> In
     half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
     low, high = max(0.0, middle - half), min(1.0, middle + half)
     return _interval(low, high, confidence, "Wilson", 0, 0)
+
+
+def percentile_interval(
+    values: Sequence[float], fraction: float, *, confidence: float = CONFIDENCE
+) -> Interval:
+    """Interval of a percentile: the values whose ranks bound it (Conover 1971, section 3.2).
+
+    Nothing is assumed of the values but that they are independent. The ranks go by the normal
+    approximation; with too few values the least or the greatest stands in.
+
+    Raises:
+        ValueError: if there are no values.
+    """
+    if not values:
+        raise ValueError("no interval: there are no values; give at least one")
+    ordered, n = sorted(values), len(values)
+    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    half = z * math.sqrt(n * fraction * (1 - fraction))
+    low, high = math.ceil(n * fraction - half), math.ceil(n * fraction + half)
+    least, greatest = (ordered[min(n, max(1, rank)) - 1] for rank in (low, high))
+    return _interval(least, greatest, confidence, "order statistics", 0, 0)
 
 
 def _interval(

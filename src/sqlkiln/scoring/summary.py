@@ -17,6 +17,7 @@ from sqlkiln.scoring.statistics import (
     Interval,
     bootstrap_interval,
     percentile,
+    percentile_interval,
     wilson_interval,
 )
 from sqlkiln.scoring.verdicts import UNSCORED
@@ -99,6 +100,8 @@ class Cost(Record):
     p95_s: float | None
     tokens: Tokens
     bill: Bill | None = None
+    p50_interval: Interval | None = None
+    p95_interval: Interval | None = None
 
 
 class Scores(Record):
@@ -150,6 +153,8 @@ def cost_of(
             completion=sum(p.completion_tokens for p in predictions),
         ),
         bill=bill(predictions, prices, at_a_time) if prices is not None else None,
+        p50_interval=percentile_interval(seconds, 0.5) if seconds else None,
+        p95_interval=percentile_interval(seconds, 0.95) if seconds else None,
     )
 
 

@@ -19,17 +19,15 @@ from collections.abc import Sequence
 
 from sqlglot import exp
 
-from sqlkiln.core.errors import DatabaseUnreadable, QueryError
+from sqlkiln.core.errors import DatabaseUnreadable
 from sqlkiln.core.plugins import Database
 from sqlkiln.core.records import DatabaseSchema, Example, Row, Verdict
-from sqlkiln.scoring.results import run, run_gold
+from sqlkiln.scoring.results import run_both
 from sqlkiln.scoring.verdicts import (
     GOLD_FAILED,
-    gold_failed,
     make_verdict,
     no_gold,
     no_sql,
-    prediction_failed,
 )
 from sqlkiln.sql.logical_form import FlatTable, LogicalForm, from_sql, same_form
 from sqlkiln.sql.parse import parse
@@ -107,16 +105,10 @@ class WikiSqlExecution:
 
     def score(self, example: Example, predicted_sql: str, database: Database) -> Verdict:
         """Run both statements and compare their first columns as lists."""
-        if example.gold_sql is None:
-            return no_gold(self.name, example)
-        gold = run_gold(database, example.gold_sql)
-        if isinstance(gold, QueryError):
-            return gold_failed(self.name, example, gold)
-        if not predicted_sql.strip():
-            return no_sql(self.name, example)
-        predicted = run(database, predicted_sql)
-        if isinstance(predicted, QueryError):
-            return prediction_failed(self.name, example, predicted, gold)
+        found = run_both(self.name, example, predicted_sql, database)
+        if isinstance(found, Verdict):
+            return found
+        gold, predicted = found
         flags = ("empty_equals_empty",) if not gold.rows and not predicted.rows else ()
         if execution_match(gold.rows, predicted.rows):
             return make_verdict(self.name, example, 1.0, "same list of values", flags)

@@ -5,20 +5,20 @@ the database refuses the SQL it shows the model the error and asks once more.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from time import perf_counter
 
 from sqlkiln.core.errors import QueryError
 from sqlkiln.core.plugins import (
     Backend,
     Candidate,
-    Completion,
     Database,
     QueryResult,
     Solution,
+    Strategy,
     Task,
     Watch,
 )
-from sqlkiln.prompt.extract import extract_sql
 
 NO_SQL = "no SQL in the model's answer"
 
@@ -28,9 +28,16 @@ class Greedy:
 
     name = "greedy"
 
+    @classmethod
+    def configured(cls, settings: str) -> Strategy:
+        """One completion with the switches in `settings` (`search.compose`), executed."""
+        from sqlkiln.search.compose import single
+
+        return single(cls.name, settings)
+
     def solve(self, task: Task, backend: Backend, database: Database, watch: Watch) -> Solution:
         """Generate once."""
-        candidate = _candidate(_generate(task, backend, None, watch.on_text))
+        candidate = generated(task, backend, None, watch.on_text)
         return Solution(candidate, (candidate,))
 
 
@@ -41,27 +48,25 @@ class Repair:
 
     def solve(self, task: Task, backend: Backend, database: Database, watch: Watch) -> Solution:
         """Generate and execute, at most twice; the last candidate is chosen."""
-        first = executed(_candidate(_generate(task, backend, None, watch.on_text)), database)
+        first = executed(generated(task, backend, None, watch.on_text), database)
         if first.error is None:
             return Solution(first, (first,))
         if watch.on_retry is not None:
             watch.on_retry(first.sql, first.error)
-        again = _generate(task, backend, (first.sql, first.error), watch.on_text)
-        second = executed(_candidate(again), database)
+        again = generated(task, backend, (first.sql, first.error), watch.on_text)
+        second = executed(again, database)
         return Solution(second, (first, second))
 
 
-def _generate(
+def generated(
     task: Task,
     backend: Backend,
     failed: tuple[str, str] | None,
     on_text: Callable[[str], None] | None,
-) -> Completion:
-    return backend.generate(task.request(failed), on_text)
-
-
-def _candidate(completion: Completion) -> Candidate:
-    sql = extract_sql(completion.text)
+) -> Candidate:
+    """Ask once; `failed` is a statement with its error, to be mended. Nothing is executed."""
+    completion = backend.generate(task.request(failed), on_text)
+    sql = task.read(completion.text)
     return Candidate(sql, completion, error=None if sql else NO_SQL)
 
 
@@ -76,4 +81,5 @@ def executed(candidate: Candidate, database: Database) -> Candidate:
         result = database.execute(candidate.sql)
     except QueryError as problem:
         error = str(problem)
-    return Candidate(candidate.sql, candidate.completion, result, error, perf_counter() - started)
+    spent = perf_counter() - started
+    return replace(candidate, result=result, error=error, execute_s=candidate.execute_s + spent)

@@ -12,26 +12,37 @@ from time import perf_counter
 from types import TracebackType
 from typing import Self
 
-from sqlkiln.core import plugins
-from sqlkiln.core.errors import DatabaseUnreadable
+from sqlkiln.core import adapters, plugins
+from sqlkiln.core.adapters import Adapter
+from sqlkiln.core.errors import DatabaseUnreadable, UsageError
 from sqlkiln.core.plugins import Backend, BackendOptions, Candidate, Limits, Message, Request
 from sqlkiln.core.records import Answer, Attempt, DatabaseSchema, Timings, Tokens
 from sqlkiln.prompt import render
 from sqlkiln.prompt.serialize import DEFAULT_STYLE
+from sqlkiln.prompt.targets import DEFAULT_TARGET
+from sqlkiln.search.compose import Views
 from sqlkiln.search.sample import executed
 
 DEFAULT_MODEL = "qwen2.5-coder-0.5b"
+DEFAULT_STRATEGY = "greedy+link+scope+mend+retry+sure"
 ASK_LIMITS = Limits(timeout_s=10.0, max_rows=100)
 
 
 @dataclass(frozen=True)
 class SessionOptions:
-    """How a session answers; `adapters` are (name or path, weight)."""
+    """How a session answers.
+
+    `adapters` are texts NAME_OR_PATH[:WEIGHT], or "none" for the weights of the base; None is what
+    is shipped for the model. `target` and `schema_style` are those that the adapter was trained
+    with, unless they are given. What is right with a chance below `min_confidence` is not answered.
+    """
 
     model: str = DEFAULT_MODEL
-    adapters: tuple[tuple[str, float], ...] = ()
-    strategy: str = "repair"
-    schema_style: str = DEFAULT_STYLE
+    adapters: tuple[str, ...] | None = None
+    strategy: str = DEFAULT_STRATEGY
+    target: str | None = None
+    schema_style: str | None = None
+    min_confidence: float = 0.0
     limits: Limits = ASK_LIMITS
     max_tokens: int = 400
     context_tokens: int = 8192
@@ -55,7 +66,8 @@ class Session:
         self.options = options or SessionOptions()
         self._open_backend = open_backend
         self._backend: Backend | None = None
-        self._strategy = plugins.load("strategies", self.options.strategy)()
+        self._adapters: tuple[Adapter, ...] | None = None
+        self._strategy = plugins.open_strategy(self.options.strategy)
         self.database = plugins.open_database(path, self.options.limits)
 
     @cached_property
@@ -68,6 +80,18 @@ class Session:
                 "choose a database with data"
             )
         return schema
+
+    @property
+    def adapters(self) -> tuple[Adapter, ...]:
+        """The adapters that it answers with.
+
+        Raises:
+            ModelNotFound: if there is no such adapter.
+            UsageError: if one was trained on another model.
+        """
+        if self._adapters is None:
+            self._adapters = adapters.choose(self.options.model, self.options.adapters)
+        return self._adapters
 
     @property
     def backend(self) -> Backend:
@@ -83,32 +107,36 @@ class Session:
                 options.model,
                 BackendOptions(
                     context_tokens=options.context_tokens,
-                    adapters=options.adapters,
+                    adapters=adapters.options(self.adapters),
                     progress=options.progress,
                 ),
             )
         return self._backend
 
     def change_model(self, model: str) -> None:
-        """Answer with `model` from now on; if it cannot be opened, the old one stays.
+        """Answer with `model` and its own adapter from now on; on failure the old one stays.
 
         Raises:
             ModelNotFound: if there is no such model, or it cannot be fetched.
             BackendError: if it does not load or connect.
         """
-        before, old = self.options, self._backend
-        self.options, self._backend = replace(before, model=model, adapters=()), None
+        before, old, used = self.options, self._backend, self._adapters
+        self.options = replace(before, model=model, adapters=None)
+        self._backend = self._adapters = None
         try:
             self.backend  # noqa: B018 - opens it
         except BaseException:
-            self.options, self._backend = before, old
+            self.options, self._backend, self._adapters = before, old, used
             raise
         if old is not None:
             old.close()
 
     def prompt(self, question: str) -> tuple[Message, ...]:
         """The messages that asking `question` would send first; no model is loaded."""
-        return self._task(question).request(None).messages
+        task = self._task(question)
+        if isinstance(self._strategy, Views):
+            task = self._strategy.view(task, self.database).task
+        return task.request(None).messages
 
     def ask(
         self, question: str, *, watch: plugins.Watch | None = None, execute: bool = True
@@ -129,7 +157,29 @@ class Session:
         chosen = solution.chosen
         if execute and chosen.result is None and chosen.error is None:
             chosen = executed(chosen, self.database)
+        if execute:
+            chosen = self._sure_enough(chosen, solution.confidence)
         return self._answer(task.question, strategy.name, chosen, solution, started)
+
+    def _sure_enough(self, chosen: Candidate, confidence: float | None) -> Candidate:
+        """`chosen`, without its rows if it may too well be wrong."""
+        wanted = self.options.min_confidence
+        if not wanted or chosen.error is not None:
+            return chosen
+        if confidence is None:
+            raise UsageError(
+                f"no confidence: the strategy {self._strategy.name} estimates none; use one with "
+                "+sure, or leave --min-confidence out"
+            )
+        if confidence >= wanted:
+            return chosen
+        return replace(
+            chosen,
+            result=None,
+            error=f"not sure enough: the chance that this is right is {confidence:.0%}, and "
+            f"at least {wanted:.0%} is asked for; put the question otherwise, or lower "
+            "--min-confidence",
+        )
 
     def close(self) -> None:
         """Let go of database and model."""
@@ -151,8 +201,14 @@ class Session:
 
     def _task(self, question: str) -> plugins.Task:
         template = Request(messages=(), max_tokens=self.options.max_tokens)
-        style = self.options.schema_style
-        return render.task(self.schema, question, style=style, template=template)
+        options, used = self.options, self.adapters
+        return render.task(
+            self.schema,
+            question,
+            style=adapters.wanted(used, "schema_style", options.schema_style, DEFAULT_STYLE),
+            target=adapters.wanted(used, "target", options.target, DEFAULT_TARGET),
+            template=template,
+        )
 
     def _answer(
         self,
@@ -173,7 +229,7 @@ class Session:
             truncated=bool(result and result.truncated),
             error=chosen.error,
             model=self.backend.model,
-            adapter=_adapter_names(self.options.adapters),
+            adapter=adapters.shown(self.adapters),
             strategy=strategy,
             timings=Timings(
                 total_s=perf_counter() - started,
@@ -187,12 +243,11 @@ class Session:
                 completion=sum(c.completion_tokens for c in completions),
             ),
             attempts=tuple(Attempt(sql=c.sql, error=c.error) for c in tried),
+            confidence=solution.confidence,
+            fixes=chosen.fixes,
+            notes=solution.notes,
+            other=solution.other if chosen.error is None else None,
         )
-
-
-def _adapter_names(adapters: tuple[tuple[str, float], ...]) -> str | None:
-    named = [name if weight == 1.0 else f"{name}:{weight:g}" for name, weight in adapters]
-    return "+".join(named) or None
 
 
 def open(
@@ -204,8 +259,10 @@ def open(
 ) -> Session:
     """Open a database to ask it questions; `options` wins over `model` and `adapter`.
 
+    Without `adapter` the one that is shipped for the model is used; "none" is the model alone.
+
     Raises:
         DatabaseUnreadable: if there is no database at `path`.
     """
-    adapters = ((adapter, 1.0),) if adapter else ()
-    return Session(path, options or SessionOptions(model=model, adapters=adapters))
+    asked = None if adapter is None else (adapter,)
+    return Session(path, options or SessionOptions(model=model, adapters=asked))

@@ -4,8 +4,8 @@ The levels are those of `eval_hardness` in Spider's evaluation.py (Yu et al. 201
 arXiv:1809.08887): they follow from three counts over the first SELECT of a statement. Its oddities
 are kept, as they decide the published levels: queries in FROM count for nothing; of a set operation
 only the first query is counted; NOT in WHERE and HAVING, and AND and OR in HAVING, count as
-aggregates, while aggregates in HAVING do not. `scoring.spider_hardness` takes Spider's own reading
-of a query instead, and with it only what Spider's grammar knows.
+aggregates, while aggregates in HAVING do not. The levels are the official ones for all golds of
+Spider dev, and for all but one of train: there the official parser loses an OR.
 """
 
 from __future__ import annotations

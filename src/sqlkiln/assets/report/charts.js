@@ -104,6 +104,65 @@ function paretoChart(pareto, place, width) {
   });
 }
 
+const tenths = (width) => (width < 430 ? [0, 0.5, 1] : [0, 0.2, 0.4, 0.6, 0.8, 1]);
+
+/** What was said against what came true; on the diagonal, both are the same. */
+function reliabilityChart(confidences, width) {
+  const points = confidences.flatMap(({ run, found }) =>
+    found.bins.map((bin) => ({ ...bin, run, place: names.indexOf(run) })));
+  return Plot.plot({
+    width,
+    height: Math.min(width, 340),
+    marginLeft: 48,
+    marginRight: 20,
+    marginTop: 22,
+    marginBottom: 40,
+    x: { domain: [0, 1], ticks: tenths(width), tickFormat: "%", label: "confidence", grid: true },
+    y: { domain: [0, 1], ticks: tenths(width), tickFormat: "%", label: "right", grid: true },
+    marks: [
+      Plot.line([[0, 0], [1, 1]], { stroke: "currentColor", strokeOpacity: 0.5, strokeDasharray: "3 3" }),
+      Plot.line(points, { x: "confidence", y: "right", z: "place", stroke: ofRun, strokeOpacity: 0.45 }),
+      Plot.dot(points, { x: "confidence", y: "right", fill: ofRun, r: 4.2 }),
+      Plot.tip(points, Plot.pointer({
+        ...TIP, x: "confidence", y: "right",
+        title: (d) => `${d.run}\n${plural(d.n, "answer")}, sure by ${percent(d.low, 0)} to ` +
+          `${percent(d.high, 0)}\nsaid ${percent(d.confidence)}, right ${percent(d.right)}`,
+      })),
+    ],
+  });
+}
+
+/** How many answers are wrong if only the surest are given. */
+function coverageChart(confidences, width) {
+  const points = confidences.flatMap(({ run, found }) =>
+    found.coverage.map((point) => ({ ...point, run, place: names.indexOf(run) })));
+  const marked = confidences.map(({ run, found }) =>
+    ({ run, coverage: 0.7, error: found.error_at_70, place: names.indexOf(run) }));
+  return Plot.plot({
+    width,
+    height: Math.min(width, 340),
+    marginLeft: 48,
+    marginRight: 20,
+    marginTop: 22,
+    marginBottom: 40,
+    x: { domain: [0, 1], ticks: tenths(width), tickFormat: "%", label: "answered", grid: true },
+    y: { domain: [0, Math.max(0.1, ...points.map((d) => d.error))], nice: true, tickFormat: "%", ticks: 6, label: "wrong", grid: true },
+    marks: [
+      Plot.ruleX([0.7], { stroke: "currentColor", strokeOpacity: 0.5, strokeDasharray: "3 3" }),
+      Plot.line(points, { x: "coverage", y: "error", z: "place", stroke: ofRun, strokeWidth: 2 }),
+      Plot.dot(marked, { x: "coverage", y: "error", fill: ofRun, r: 4.2 }),
+      Plot.text(marked, {
+        x: "coverage", y: "error", text: (d) => percent(d.error), textAnchor: "start", dx: 8, dy: 8,
+        fill: ofRun, stroke: "var(--card)", strokeWidth: 4, fontWeight: 600,
+      }),
+      Plot.tip(points, Plot.pointerX({
+        ...TIP, x: "coverage", y: "error",
+        title: (d) => `${d.run}\nthe surest ${percent(d.coverage, 0)}: ${percent(d.error)} wrong`,
+      })),
+    ],
+  });
+}
+
 /** Histograms over seconds, one below the other, with the median and the 95th percentile. */
 function latencyChart(latencies, width) {
   const place = (run) => names.indexOf(run);

@@ -3,7 +3,7 @@
 
 const ROW_HEIGHT = 54;
 const SPARE_ROWS = 8;
-const ANY = { text: "", run: "", verdict: "", db: "", level: "", label: "", modes: false, runs: false, pair: null };
+const ANY = { text: "", run: "", verdict: "", db: "", level: "", feature: "", label: "", modes: false, runs: false, pair: null };
 
 function drawExplorer() {
   const { words, rows } = JSON.parse(document.getElementById("rows-data").textContent);
@@ -37,6 +37,7 @@ function drawExplorer() {
     return rows.filter((row) => {
       if (state.db && row.db !== state.db) return false;
       if (state.level && row.level !== state.level) return false;
+      if (state.feature && !row.features.some((i) => words[i] === state.feature)) return false;
       if (state.runs && !runsDisagree(row)) return false;
       if (state.pair && !inPair(row, state.pair)) return false;
       const answers = state.run === "" ? row.answers : [row.answers[state.run]];
@@ -115,6 +116,8 @@ function drawExplorer() {
       el("div", { class: "head" }, dot(place), el("strong", {}, names[place]),
         el("span", { class: `badge ${judged}` }, judged === "unscored" ? "not scored" : judged),
         labels.map((label) => el("span", { class: "badge label" }, label)),
+        answer.confidence != null
+          ? el("span", { class: "note" }, `sure by ${percent(answer.confidence, 0)}`) : null,
         answer.seconds ? el("span", { class: "note" }, seconds(answer.seconds)) : null),
       sqlDiff(row.gold, answer.sql),
       whys(answer),
@@ -166,6 +169,7 @@ function drawExplorer() {
     input: () => { clearTimeout(waiting); waiting = setTimeout(() => set({ text: search.value }), 80); },
   });
   const levels = withCounts(rows.map((row) => row.level));
+  const features = withCounts(rows.flatMap((row) => row.features.map((i) => words[i])));
   const labels = withCounts(rows.flatMap((row) => [...new Set(row.answers.map((answer) => answer?.label))]));
   const tools = el("div", { class: "tools" },
     search,
@@ -173,6 +177,7 @@ function drawExplorer() {
     menu("verdict", "right or wrong", [["right", "right"], ["wrong", "wrong"], ["unscored", "not scored"]]),
     menu("db", "any database", withCounts(rows.map((row) => row.db))),
     levels.length ? menu("level", "any hardness", levels) : null,
+    features.length ? menu("feature", "any SQL feature", features) : null,
     labels.length ? menu("label", "any failure", labels) : null,
     modes.length > 1 ? tick("modes", "modes disagree") : null,
     names.length > 1 ? tick("runs", "runs disagree") : null,

@@ -24,6 +24,9 @@ const percent = (share, digits = 1) => (share == null ? "–" : `${(100 * share)
 const signed = (points) => `${points < 0 ? "−" : "+"}${Math.abs(points).toFixed(2)}`;
 const seconds = (value) =>
   value < 0.0995 ? `${(1000 * value).toFixed(0)} ms` : `${value.toFixed(value < 9.95 ? 2 : 1)} s`;
+const dollars = (value) => `$${value.toPrecision(2)}`;
+const measure = ({ value, low, high }, shown) =>
+  (low == null ? shown(value) : `${shown(value)} (${shown(low)} to ${shown(high)})`);
 const plural = (n, thing) => `${n.toLocaleString("en")} ${thing}${n === 1 ? "" : "s"}`;
 const span = (score) =>
   score.low == null ? "" : `${(100 * score.low).toFixed(1)} to ${percent(score.high)}`;

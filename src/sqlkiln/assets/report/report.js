@@ -10,10 +10,10 @@ function runCard(run, place) {
   const score = run.scores[main];
   const others = report.metrics.slice(1).filter((metric) => run.scores[metric]);
   const costs = [
-    run.p50_s != null ? ["p50", seconds(run.p50_s)] : null,
-    run.p95_s != null ? ["p95", seconds(run.p95_s)] : null,
+    run.p50_s ? ["p50", measure(run.p50_s, seconds)] : null,
+    run.p95_s ? ["p95", measure(run.p95_s, seconds)] : null,
     run.tokens != null ? ["tokens", run.tokens.toFixed(0)] : null,
-    run.usd_per_1000 != null ? ["1,000 for", `$${run.usd_per_1000.toPrecision(2)}`] : null,
+    run.usd_per_1000 ? ["1,000 for", measure(run.usd_per_1000, dollars)] : null,
   ].filter(Boolean);
   const to = score ? Math.max(1, score.high) : 1;
   const track = score && el("div", { class: "track" },
@@ -81,7 +81,7 @@ function drawProtocol() {
 // ---------------------------------------------------------------------------- where and why
 
 const TITLES = { hardness: "By hardness", feature: "By SQL feature", database: "By database" };
-const FILTERED_BY = { hardness: "level", database: "db" };
+const FILTERED_BY = { hardness: "level", feature: "feature", database: "db" };
 
 function drawSlices() {
   if (!report.slicings.length) return;
@@ -104,7 +104,7 @@ function drawSlices() {
   const column = (tall) => el("div", { class: "column" },
     drawn.filter((_, i) => (report.slicings[i].by === "database") === tall).map(([, card]) => card));
   section("where", "Where it is right",
-    "Each dot is the share of right rows, the bar its 95% interval, the number their count. A question is in every feature that its gold SQL uses. Click a level or a database to read its rows.",
+    "Each dot is the share of right rows, the bar its 95% interval, the number their count. A question is in every feature that its gold SQL uses. Click one to read its rows.",
     legend(select), el("div", { class: "grid wide" }, column(false), column(true)));
 }
 
@@ -138,6 +138,40 @@ function drawFailures() {
     el("div", { class: "grid wide" }, cards), rates);
 }
 
+/** Exact set match clause by clause, as Spider's script prints it. */
+function drawComponents() {
+  if (!report.components.length) return;
+  const cards = report.components.map((found) => el("div", { class: "card" },
+    el("h3", {}, names.length > 1 ? dot(names.indexOf(found.run)) : null, ` ${found.run}`),
+    table(["F1 (accuracy, recall)", ...found.levels], found.parts.map((part) => [
+      part.name,
+      ...part.scores.map((score) => el("span", {}, `${percent(score.f1)} `,
+        el("small", {}, `(${percent(score.accuracy)}, ${percent(score.recall)})`)))]))));
+  section("components", "Clause by clause",
+    "Spider’s component match by hardness: accuracy over the predictions that have the component, recall over the golds that have it. Its script says F1 100% where both are 0.",
+    ...cards);
+}
+
+/** Whether confidences can be relied on, and what abstaining would bring. */
+function drawConfidences() {
+  const told = report.confidences;
+  if (!told.length) return;
+  const bounds = (found) => `(${found.low.toFixed(3)} to ${found.high.toFixed(3)})`;
+  const rows = told.map(({ run, found }) => [
+    el("span", {}, names.length > 1 ? dot(names.indexOf(run)) : null, ` ${run}`),
+    found.n.toLocaleString("en"),
+    found.auroc == null ? "–" : el("span", {}, `${found.auroc.toFixed(3)} `, el("small", {}, bounds(found))),
+    found.ece.toFixed(3), found.brier.toFixed(3), percent(found.error), percent(found.error_at_70)]);
+  section("confidence", "How sure it is",
+    "Each answer has a probability of being right. On the left what was said against what came true, in bins of as many answers each; on the right how many answers are wrong if only the surest are given. AUROC is the chance that a right answer is surer than a wrong one.",
+    legend(),
+    el("div", { class: "grid wide" },
+      el("div", { class: "card" }, el("h3", {}, "Reliability"), chart((width) => reliabilityChart(told, width))),
+      el("div", { class: "card" }, el("h3", {}, "Wrong answers by coverage"), chart((width) => coverageChart(told, width)))),
+    el("div", { class: "card", style: "margin-top:16px" },
+      table(["", "answers", "AUROC (95%)", "calibration error", "Brier", "wrong", "wrong at 70%"], rows)));
+}
+
 function drawCosts() {
   const cards = [];
   if (report.latencies.length) {
@@ -159,6 +193,8 @@ drawPairings();
 drawProtocol();
 drawSlices();
 drawFailures();
+drawComponents();
+drawConfidences();
 drawCosts();
 const explorer = drawExplorer();
 

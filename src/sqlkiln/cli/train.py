@@ -1,0 +1,83 @@
+"""`sqlkiln train`: fine-tune a base on prepared data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from sqlkiln.cli.stages import AsJson, execute, print_json, settings
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command `train`."""
+    app.command()(train)
+
+
+def train(
+    out: Annotated[Path, typer.Option(metavar="RUN", help="The run folder to fill.")],
+    data: Annotated[Path, typer.Option(help="A run of `sqlkiln data prepare`.")],
+    model: Annotated[
+        str | None,
+        typer.Option(help="Catalogue name, GGUF, folder of weights, or name on the Hub."),
+    ] = None,
+    adapter: Annotated[
+        Path | None, typer.Option(help="An adapter to go on from: folder, GGUF or name.")
+    ] = None,
+    target: Annotated[
+        str | None, typer.Option(help="What to write: sql, from_first, qualified, plan or think.")
+    ] = None,
+    schema_style: Annotated[str | None, typer.Option(help="ddl, compact or mschema.")] = None,
+    method: Annotated[
+        str | None, typer.Option(help="lora, rslora, dora, qlora (CUDA) or full.")
+    ] = None,
+    rank: Annotated[int | None, typer.Option(help="Rank of the adapter.")] = None,
+    epochs: Annotated[float | None, typer.Option(help="Passes over the data; may be 0.5.")] = None,
+    rate: Annotated[float | None, typer.Option(help="Highest learning rate.")] = None,
+    limit: Annotated[int | None, typer.Option(help="Only the first so many rows.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Draws rows, views and weights.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Fine-tune a model on prepared questions.
+
+    Loss and held-out accuracy are in RUN/loss.jsonl while it runs. Killed or stopped, it goes on
+    from its last checkpoint when the same command is given again. More settings (packing, noise,
+    layers, checkpoints) are those of a recipe's [sft]: see recipes/.
+    """
+    from sqlkiln.core.plugins import load
+
+    stage = load("stages", "sft")
+    config = settings(
+        stage.config,
+        data=data,
+        model=model,
+        adapter=adapter,
+        target=target,
+        schema_style=schema_style,
+        method=method,
+        rank=rank,
+        epochs=epochs,
+        rate=rate,
+        limit=limit,
+        seed=seed,
+    )
+    counts = execute(stage, config, (), out).counts
+    if as_json:
+        print_json({"run": str(out), **counts})
+    else:
+        _show(out, counts)
+
+
+def _show(out: Path, counts: dict[str, Any]) -> None:
+    typer.echo(
+        f"{out}: {counts['examples']:,} examples in {counts['steps']:,} steps, "
+        f"{counts['trained_parameters']:,} parameters trained, mean loss {counts['loss']:.3f}"
+    )
+    held = counts["heldout"]
+    if held:
+        typer.echo(
+            f"held out: {held['heldout_right']} of {held['heldout_asked']} right, "
+            f"loss {held['heldout_loss']:.3f}"
+        )
+    typer.echo(f"export it: sqlkiln adapters export {out} --to NAME.gguf")

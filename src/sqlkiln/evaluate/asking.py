@@ -1,0 +1,80 @@
+"""What every stage that puts questions to a model shares: the task, and the row that is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlkiln.core import adapters
+from sqlkiln.core.adapters import Adapter
+from sqlkiln.core.plugins import Request, Solution, Task
+from sqlkiln.core.records import DatabaseSchema, Example, Prediction
+from sqlkiln.prompt import render
+from sqlkiln.prompt.serialize import DEFAULT_STYLE
+from sqlkiln.prompt.targets import DEFAULT_TARGET
+
+
+@dataclass(frozen=True)
+class Prompting:
+    """With which adapters, and with what sort of prompt, the model is asked."""
+
+    adapters: tuple[Adapter, ...]
+    target: str
+    schema_style: str
+
+
+def settled(
+    model: str, asked: tuple[str, ...] | None, target: str | None, schema_style: str | None
+) -> Prompting:
+    """What `model` is asked with: what is given, or else what its adapters were trained with.
+
+    Raises:
+        UsageError: if an adapter is one of another model, several want different prompts, or
+            one wants a prompt that there is not.
+        ModelNotFound: if there is no such adapter.
+    """
+    chosen = adapters.choose(model, asked)
+    target = adapters.wanted(chosen, "target", target, DEFAULT_TARGET)
+    style = adapters.wanted(chosen, "schema_style", schema_style, DEFAULT_STYLE)
+    render.check_form(target, style)
+    return Prompting(chosen, target, style)
+
+
+def task_of(
+    example: Example, schema: DatabaseSchema, prompting: Prompting, template: Request
+) -> Task:
+    """The question as it is put to the model; `template` holds the settings of generation."""
+    return render.task(
+        schema,
+        example.question,
+        style=prompting.schema_style,
+        target=prompting.target,
+        context=render.Context(evidence=example.evidence),
+        template=template,
+    )
+
+
+def row_of(example: Example, solutions: Sequence[Solution], **about: Any) -> Prediction:
+    """The row that is kept: the first solution is the answer, all count in tokens and samples.
+
+    Without solutions there is no answer, and `about` tells the error. It also names the model, the
+    adapter, the strategy and the seconds.
+    """
+    first = solutions[0] if solutions else None
+    completions = [tried.completion for solution in solutions for tried in solution.candidates]
+    return Prediction(
+        id=example.id,
+        db_id=example.db_id,
+        sql=first.chosen.sql if first else "",
+        completion=first.chosen.completion.text if first else "",
+        attempts=max(1, len(first.candidates) if first else 0),
+        prompt_tokens=sum(c.prompt_tokens for c in completions),
+        cached_tokens=sum(c.cached_tokens for c in completions),
+        completion_tokens=sum(c.completion_tokens for c in completions),
+        samples=tuple(s.chosen.sql for s in solutions) if len(solutions) > 1 else (),
+        confidence=first.confidence if first else None,
+        features=dict(first.features) if first else {},
+        fixes=first.chosen.fixes if first else (),
+        **about,
+    )

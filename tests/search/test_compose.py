@@ -1,0 +1,354 @@
+import sqlite3
+from contextlib import closing
+from dataclasses import replace
+
+import pytest
+
+from sqlkiln.core import plugins
+from sqlkiln.core.errors import UsageError
+from sqlkiln.core.plugins import TokenLogprob, Watch
+from sqlkiln.models.scripted import Scripted
+from sqlkiln.prompt.render import task
+from sqlkiln.search import ballot
+from sqlkiln.search.ballot import Vote
+from sqlkiln.search.compose import Settings
+from sqlkiln.search.spellings import StoredSpellings
+from sqlkiln.sql.values import open_index
+
+PLAIN = "SELECT name FROM city WHERE country = 'FR'"
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("SQLKILN_CACHE_DIR", str(tmp_path / "cache"))
+
+
+def build(path, script):
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(script)
+    return path
+
+
+@pytest.fixture
+def places(tmp_path):
+    """Cities with their countries, linked by a key."""
+    path = build(
+        tmp_path / "places.sqlite",
+        """
+        CREATE TABLE country (code TEXT PRIMARY KEY, title TEXT, region TEXT);
+        CREATE TABLE city (id INTEGER PRIMARY KEY, name TEXT, country TEXT,
+                           FOREIGN KEY (country) REFERENCES country (code));
+        INSERT INTO country VALUES ('FR', 'France', 'Europe'), ('PE', 'Peru', 'Andes'),
+            ('CH', 'Switzerland', 'Europe');
+        INSERT INTO city VALUES (1, 'Paris', 'FR'), (2, 'Lyon', 'FR'), (3, 'Cusco', 'PE');
+        """,
+    )
+    database = plugins.open_database(path)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def warehouse(tmp_path):
+    """A hundred tables, of which two are about parrots."""
+    columns = ", ".join(f"measure_{number} REAL" for number in range(12))
+    tables = [f"CREATE TABLE reading_{n} (id INTEGER PRIMARY KEY, {columns});" for n in range(98)]
+    path = build(
+        tmp_path / "warehouse.sqlite",
+        "".join(tables)
+        + """
+        CREATE TABLE parrot (parrot_id INTEGER PRIMARY KEY, colour TEXT, owner_id INTEGER
+                             REFERENCES parrot_owner (owner_id));
+        CREATE TABLE parrot_owner (owner_id INTEGER PRIMARY KEY, full_name TEXT);
+        INSERT INTO parrot VALUES (1, 'green', NULL);
+        """,
+    )
+    database = plugins.open_database(path)
+    yield database
+    database.close()
+
+
+class Overheard(Scripted):
+    """Keeps what it was asked."""
+
+    def __init__(self, script):
+        super().__init__(script)
+        self.requests = []
+
+    def generate(self, request, on_text=None):
+        self.requests.append(request)
+        return super().generate(request, on_text)
+
+    @property
+    def prompts(self):
+        return [request.messages[1].content for request in self.requests]
+
+
+def solve(spec, database, answers, question="Which cities are French?"):
+    model = Overheard(answers)
+    asked = task(database.schema(), question)
+    return plugins.open_strategy(spec).solve(asked, model, database, Watch()), model
+
+
+# --------------------------------------------------------------------------- settings
+
+
+@pytest.mark.parametrize(
+    ("spec", "name"),
+    [
+        ("greedy", "greedy"),
+        ("greedy+mend+link", "greedy+link+mend"),
+        ("vote:5+mend", "vote:5+mend"),
+        ("vote", "vote"),
+        ("vote+link", "vote:8+link"),
+    ],
+)
+def test_a_strategy_is_named_by_its_settings(spec, name):
+    assert plugins.open_strategy(spec).name == name
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        (
+            "greedy+lnk",
+            "unknown switch of a strategy: 'lnk'; there are link, scope, mend, retry, sure",
+        ),
+        ("greedy:3+link", "greedy makes one candidate: greedy:3.link; write vote:3.link"),
+        ("vote:1", "a vote takes at least 2 candidates; write vote:2, or greedy for one"),
+        ("vote:65", "cannot take 65 candidates; ask for 1 to 64"),
+        ("vote:x", "cannot read the settings ':x' of a strategy; write NAME"),
+        ("repair+link", "strategy 'repair' takes no settings: .* has '.link'; drop it"),
+        ("gredy+link", "unknown strategies entry: 'gredy'; did you mean 'greedy'"),
+    ],
+)
+def test_wrong_settings_are_refused(spec, message):
+    with pytest.raises(UsageError, match=message.replace("+", r"\+")):
+        plugins.open_strategy(spec)
+
+
+def test_settings_are_written_as_they_are_read():
+    assert str(Settings.parse(":8+retry+scope")) == ":8+scope+retry"
+
+
+# --------------------------------------------------------------------------- switches
+
+
+def test_without_switches_the_answer_is_run_as_it_is(places):
+    solution, _ = solve("greedy+retry", places, [PLAIN])
+    assert solution.chosen.result.rows == (("Paris",), ("Lyon",))
+    assert solution.chosen.fixes == ()
+
+
+def test_link_shows_values_that_the_question_mentions(places):
+    _, model = solve("greedy+link", places, [PLAIN], "Which cities are Peruvian?")
+    assert "Values: country.title = 'Peru'" in model.prompts[0]
+    assert "CREATE TABLE country" in model.prompts[0]
+    assert "not shown" not in model.prompts[0]
+
+
+def test_link_cuts_a_large_schema_and_says_so(warehouse):
+    sql = "SELECT colour FROM parrot"
+    solution, model = solve("greedy+link", warehouse, [sql], "Colours of parrots by owner name?")
+    assert "CREATE TABLE parrot " in model.prompts[0]
+    assert "CREATE TABLE parrot_owner " in model.prompts[0]
+    assert len(model.prompts[0]) < 5_000
+    [note] = solution.notes
+    shown = int(note.split()[3])
+    assert note == f"schema cut to {shown} of 100 tables"
+    assert f"({100 - shown} more tables are not shown)" in model.prompts[0]
+    assert solution.chosen.result.rows == (("green",),)
+
+
+def test_mend_joins_the_table_that_is_missing_and_tells(places):
+    solution, _ = solve("greedy+mend", places, ["SELECT region FROM city WHERE name = 'Cusco'"])
+    assert solution.chosen.result.rows == (("Andes",),)
+    assert len(solution.chosen.fixes) == 1
+    assert "country" in solution.chosen.fixes[0]
+
+
+def test_mend_spells_a_text_as_it_is_stored(places):
+    solution, _ = solve("greedy+mend", places, ["SELECT id FROM city WHERE name = 'lyon'"])
+    assert solution.chosen.sql == "SELECT id FROM city WHERE name = 'Lyon'"
+    assert solution.chosen.result.rows == ((2,),)
+
+
+def test_retry_asks_again_with_the_error(places):
+    solution, model = solve("greedy+retry", places, ["SELECT x FROM city", PLAIN])
+    assert "Note: " in model.prompts[1]
+    assert [c.error is None for c in solution.candidates] == [False, True]
+    assert solution.chosen is solution.candidates[1]
+
+
+def test_an_answer_without_sql_is_a_failure_of_its_own(places):
+    solution, _ = solve("greedy+mend", places, ["I cannot tell."])
+    assert solution.chosen.error == "no SQL in the model's answer"
+
+
+# --------------------------------------------------------------------------- votes
+
+
+def test_the_answer_that_most_agree_on_wins(places):
+    other = "SELECT name FROM city WHERE country = 'PE'"
+    solution, model = solve("vote:5", places, [other, PLAIN, PLAIN, PLAIN, other])
+    assert solution.chosen.result.rows == (("Paris",), ("Lyon",))
+    assert len(solution.candidates) == 4  # the last one can change nothing
+    assert model.requests[0].temperature == 0
+    assert len({request.seed for request in model.requests[-3:]}) == 3
+    assert model.requests[-1].temperature > 0
+
+
+def test_a_vote_stops_when_it_is_settled(places):
+    solution, model = solve("vote:8", places, [PLAIN] * 8)
+    assert len(model.requests) == len(solution.candidates) < 8
+
+
+def test_failures_do_not_vote(places):
+    solution, _ = solve("vote:4", places, ["SELECT x FROM y"] * 3 + [PLAIN])
+    assert solution.chosen.sql == PLAIN
+
+
+def test_all_failing_is_told_as_the_first_failure(places):
+    solution, _ = solve("vote:3", places, ["SELECT x FROM y"] * 3)
+    assert "y" in solution.chosen.error
+
+
+def test_voters_are_mended_too(places):
+    wrong = "SELECT region FROM city WHERE name = 'Cusco'"
+    solution, _ = solve("vote:3+mend", places, [wrong] * 3)
+    assert solution.chosen.result.rows == (("Andes",),)
+
+
+def test_a_vote_shows_a_cut_schema_to_one_voter(warehouse):
+    sql = "SELECT colour FROM parrot"
+    _, model = solve("vote:3", warehouse, [sql] * 3, "Colours of parrots by owner name?")
+    assert len(model.prompts[1]) < len(model.prompts[0]) / 4
+
+
+def test_a_vote_has_eight_candidates_unless_told(places):
+    answers = [f"SELECT {number}" for number in range(9)]
+    model = Overheard(answers)
+    Vote().solve(task(places.schema(), "which?"), model, places, Watch())
+    assert len(model.requests) == 8
+
+
+# --------------------------------------------------------------------------- spellings
+
+
+@pytest.mark.parametrize(
+    ("value", "stored"),
+    [
+        ("france", "France"),
+        ("  Peru", "Peru"),
+        ("France", None),  # as it is
+        ("Switserland", "Switzerland"),
+        ("Atlantis", None),
+        ("", None),
+        ("O'Hara", None),
+        ("new\nline", None),
+    ],
+)
+def test_how_a_text_is_stored(places, value, stored):
+    spellings = StoredSpellings(places, open_index(places, places.schema()))
+    assert spellings("country", "title", value) == stored
+    assert spellings("country", "title", value) == stored
+
+
+def test_spellings_of_another_column_do_not_count(places):
+    spellings = StoredSpellings(places, open_index(places, places.schema()))
+    assert spellings("country", "region", "france") is None
+    assert spellings("country", "no such column", "france") is None
+
+
+def test_without_an_index_case_is_known_and_misspelling_is_not(places):
+    spellings = StoredSpellings(places)
+    assert spellings("country", "title", "FRANCE") == "France"
+    assert spellings("country", "title", "Switserland") is None
+
+
+def test_values_that_are_spelt_alike_are_not_shown(places):
+    _, model = solve("greedy+link", places, [PLAIN], "Which cities of Peru are there?")
+    assert "Values:" not in model.prompts[0]
+
+
+def test_scope_decodes_under_the_grammar_what_was_refused(places):
+    solution, model = solve("greedy+scope", places, ["SELECT x FROM y", PLAIN, PLAIN])
+    # The script takes no grammar, so that it is asked again without.
+    assert [request.grammar[:8] for request in model.requests] == ["", "root ::=", ""]
+    assert solution.chosen.sql == PLAIN
+    assert len(solution.candidates) == 2
+
+
+def test_scope_leaves_alone_what_runs(places):
+    _, model = solve("greedy+scope", places, [PLAIN])
+    assert [request.grammar for request in model.requests] == [""]
+
+
+def test_a_retry_comes_last(places):
+    solution, model = solve("greedy+scope+retry", places, ["SELECT x FROM y"] * 2 + [PLAIN])
+    assert "Note: " in model.prompts[-1]
+    assert [c.error is None for c in solution.candidates] == [False, False, True]
+
+
+class Telling(Overheard):
+    """Reports probabilities of tokens."""
+
+    def generate(self, request, on_text=None):
+        completion = super().generate(replace(request, logprobs=0), on_text)
+        tokens = [TokenLogprob(word, -0.1, (("other", -3.0),)) for word in completion.text.split()]
+        self.requests[-1] = request
+        return replace(completion, logprobs=tuple(tokens))
+
+
+def test_sure_says_how_likely_the_answer_is_right(places):
+    model = Telling([PLAIN])
+    asked = task(places.schema(), "Which cities are in FR?")
+    solution = plugins.open_strategy("greedy+sure").solve(asked, model, places, Watch())
+    assert 0 < solution.confidence < 1
+    assert solution.features["mean_logprob"] == pytest.approx(-0.1)
+    assert model.requests[0].logprobs == 2
+
+
+def test_a_backend_that_cannot_tell_is_asked_without(places):
+    solution, model = solve("greedy+sure", places, [PLAIN])
+    assert [request.logprobs for request in model.requests] == [2, 0]
+    assert 0 < solution.confidence < 1
+    assert solution.features["mean_logprob"] is None
+
+
+def test_a_failure_has_no_chance(places):
+    solution, _ = solve("greedy+sure", places, ["SELECT x FROM y"])
+    assert solution.confidence == 0
+
+
+def test_a_vote_is_judged_by_its_share(places):
+    solution, _ = solve("vote:3+sure", places, [PLAIN] * 3)
+    assert solution.features["share"] == 1
+    assert 0 < solution.confidence < 1
+
+
+class Certain(Telling):
+    """Has no doubt of any token."""
+
+    def generate(self, request, on_text=None):
+        completion = super().generate(request, on_text)
+        sure = tuple(replace(token, logprob=0.0) for token in completion.logprobs)
+        return replace(completion, logprobs=sure)
+
+
+def test_what_is_all_but_certain_is_not_voted_on(places, monkeypatch):
+    asked = task(places.schema(), "Which cities are in FR?")
+    for certain, made in ((0.2, 1), (1.0, 2)):
+        monkeypatch.setattr(ballot, "CERTAIN", certain)
+        model = Certain([PLAIN] * 3)
+        strategy = plugins.open_strategy("vote:3+sure")
+        solution = strategy.solve(asked, model, places, Watch())
+        assert len(solution.candidates) == len(model.requests) == made
+        assert (solution.features["share"] is None) == (made == 1)
+        assert 0.2 < solution.confidence < 1
+
+
+def test_without_a_confidence_all_is_voted_on(places, monkeypatch):
+    monkeypatch.setattr(ballot, "CERTAIN", 0.0)
+    solution, _ = solve("vote:3", places, [PLAIN] * 3)
+    assert len(solution.candidates) == 2  # the third could change nothing
