@@ -80,11 +80,12 @@ def measure_answers(args: argparse.Namespace) -> None:
 
 
 def chosen(args: argparse.Namespace) -> Sequence[tuple[Any, Any]]:
-    """Questions by seed, as many from every database, with their databases."""
+    """Spider's questions by seed, as many from every database, with their databases."""
     from sqlkiln.core import plugins
     from sqlkiln.core.records import Example
 
-    lines = [json.loads(line) for line in args.heldout.read_text().splitlines()]
+    read = [json.loads(line) for line in args.heldout.read_text().splitlines()]
+    lines = [line for line in read if line["db_id"].startswith("spider/")]
     names = sorted({line["db_id"] for line in lines})
     rng = random.Random(args.seed)
     found = []
