@@ -67,7 +67,7 @@ def main() -> None:
             scored = Scored(example, database)
             for name in outcomes:
                 started = time.perf_counter()
-                after = repaired(sql, schema, spellings, name)
+                after = repaired(sql, example.question, schema, spellings, name)
                 if name == ALL:
                     milliseconds.append(1000 * (time.perf_counter() - started))
                 outcomes[name].append(scored.outcome(sql, after))
@@ -81,12 +81,14 @@ def main() -> None:
     show(outcomes[ALL], args.show)
 
 
-def repaired(sql: str, schema: DatabaseSchema, spellings: Spellings, name: str) -> Repaired:
+def repaired(
+    sql: str, question: str, schema: DatabaseSchema, spellings: Spellings, name: str
+) -> Repaired:
     """Repair `sql` with the kinds that `name` says."""
     kind, _, way = name.partition(" ")
     only = [k for k in KINDS if k == kind] if way == "alone" else None
     off = [k for k in KINDS if k == kind] if way == "left out" else []
-    return repair(sql, schema, spellings, only, off)
+    return repair(sql, schema, spellings, only, off, question=question)
 
 
 def parse_arguments() -> argparse.Namespace:

@@ -85,6 +85,7 @@ def test_results_that_prove_little_are_warnings(ask):
         ("C?", "SELECT chip, chip FROM pet"),
         ("D?", "SELECT name FROM pet ORDER BY age DESC LIMIT 1"),
         ("E?", "SELECT name, chip FROM pet"),
+        ("Which pet has the highest age?", "SELECT name FROM pet ORDER BY age LIMIT 1"),
     )
     checkup = check(dataset)
     assert found(checkup) == [
@@ -92,6 +93,7 @@ def test_results_that_prove_little_are_warnings(ask):
         ("q1", "all_null", "1 row of NULL"),
         ("q2", "all_null", "3 rows of NULL"),
         ("q3", "open_choice", "LIMIT cuts through 2 rows that tie"),
+        ("q5", "wrong_end", "the question says 'highest', and the order wants DESC"),
     ]
     assert not checkup.failed
 

@@ -171,6 +171,16 @@ def test_repeats_can_count_and_empty_results_go(folder, tmp_path):
     assert (reasons["train-0003"], reasons["train-0004"]) == ("not_shown", "empty_result")
 
 
+def test_a_gold_that_keeps_the_wrong_end_is_left_out(folder, tmp_path):
+    asked = "Which pet has the highest age?"
+    golds = [f"SELECT name FROM pet ORDER BY age{way} LIMIT 1" for way in ("", " DESC")]
+    write(folder, "train", [(asked, sql, "home") for sql in golds])
+    prepare(folder, tmp_path / "out")
+    assert [d.gold_sql for d in read(tmp_path / "out")] == golds[1:]
+    [rejected] = read(tmp_path / "out", "rejected", Rejected)
+    assert (rejected.reason, rejected.gold_sql) == ("wrong_end", golds[0])
+
+
 def test_golds_can_be_written_in_one_style(folder, tmp_path):
     counts = prepare(folder, tmp_path / "out", style="canonical")
     assert [d.gold_sql for d in read(tmp_path / "out")] == [

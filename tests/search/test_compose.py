@@ -173,6 +173,17 @@ def test_mend_spells_a_text_as_it_is_stored(places):
     assert solution.chosen.result.rows == ((2,),)
 
 
+def test_mend_turns_an_order_that_is_the_wrong_way_round(places):
+    sql = "SELECT name FROM city ORDER BY id LIMIT 1"
+    asked = "Which city has the highest number?"
+    solution, _ = solve("greedy+mend", places, [sql], asked)
+    assert solution.chosen.sql == sql  # of ids nobody can tell
+    counted = "SELECT country FROM city GROUP BY country ORDER BY COUNT(*) LIMIT 1"
+    solution, _ = solve("greedy+mend", places, [counted], "Which country has the most cities?")
+    assert solution.chosen.result.rows == (("FR",),)
+    assert solution.chosen.fixes == ("sorted the largest first, for 'most'",)
+
+
 def test_retry_asks_again_with_the_error(places):
     solution, model = solve("greedy+retry", places, ["SELECT x FROM city", PLAIN])
     assert "Note: " in model.prompts[1]

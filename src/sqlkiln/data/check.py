@@ -27,6 +27,7 @@ from sqlkiln.core.plugins import Database, Dataset, Limits, QueryResult
 from sqlkiln.core.records import Example, Record
 from sqlkiln.data.golds import GoldFailure, is_bare, run_gold
 from sqlkiln.sql.compare import compare
+from sqlkiln.sql.direction import wrong_end
 from sqlkiln.sql.limits import open_choice
 from sqlkiln.sql.parse import normalize
 
@@ -45,6 +46,7 @@ WARNINGS = {
     "two_ways": "the same question has other SQL with the same result",
     "duplicate": "the same question and SQL once more",
     "open_choice": "a LIMIT leaves open which rows come back",
+    "wrong_end": "a LIMIT keeps the other end of the order than the question asks for",
     "empty_result": "the gold SQL returns no rows",
     "all_null": "the gold SQL returns nothing but NULL",
 }
@@ -186,12 +188,15 @@ class _Run:
                     self.on_row()
 
     def _in_database(self, examples: Sequence[Example], database: Database) -> Iterator[Finding]:
-        bare = is_bare(database.schema(samples=0))
+        schema = database.schema(samples=0)
+        bare = is_bare(schema)
         if bare:
             self.empty.add(examples[0].db_id)
         asked = Counter(same_words(example.question) for example in examples)
         results: dict[str, QueryResult] = {}
         for example in examples:
+            if end := wrong_end(example.question, example.gold_sql or "", schema):
+                yield _finding(example, "wrong_end", end)
             outcome = _execute(example, database)
             if isinstance(outcome, Finding):
                 yield outcome

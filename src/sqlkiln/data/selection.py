@@ -13,6 +13,7 @@ from sqlkiln.data.blend import Row
 from sqlkiln.data.check import same_words
 from sqlkiln.data.golds import DatabaseCheck, GoldCheck, is_bare
 from sqlkiln.data.leaks import EvaluationQuestions
+from sqlkiln.sql.direction import wrong_end
 from sqlkiln.sql.parse import normalize
 
 MOST_NAMED = 5
@@ -120,6 +121,8 @@ def drop_failures(
             selection.reject(row, gold.failure.kind, gold.failure.detail)
         elif gold is not None and drop_empty and not gold.rows and not is_bare(found.schema):
             selection.reject(row, "empty_result", "no rows")
+        elif end := wrong_end(row.example.question, row.example.gold_sql or "", found.schema):
+            selection.reject(row, "wrong_end", end)
         else:
             selection.unchecked += gold is None
             kept.append(row)

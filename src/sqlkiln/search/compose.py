@@ -12,8 +12,8 @@ The switches, each to be had alone:
 - `scope`: what the database refuses is written once more, under a grammar of the schema that keeps
   names in their scope (`search.constrain`). Not at once: a name that is out of scope tells what was
   meant, and `mend` makes more of it than a model that may not write it (docs/LOG.md).
-- `mend`: what the database would refuse, or a text that is in no cell, is mended from the schema
-  (`sql.repair`), and `Candidate.fixes` tells.
+- `mend`: what the database would refuse, a text that is in no cell, or an order that is plainly the
+  wrong way round is mended from the schema (`sql.repair`), and `Candidate.fixes` tells.
 - `retry`: if the database refuses the answer nevertheless, the model is asked once more.
 - `sure`: the answer comes with the probability that it is right (`search.confidence`).
 """
@@ -209,7 +209,7 @@ class Composed:
     def _finished(self, written: Candidate, task: Task, database: Database) -> Candidate:
         if "mend" in self._switches and written.sql and task.schema is not None:
             known = self._know(database)
-            mended = repair(written.sql, known.schema, known.spellings)
+            mended = repair(written.sql, known.schema, known.spellings, question=task.question)
             details = tuple(fix.detail for fix in mended.fixes)
             written = replace(written, sql=mended.sql, fixes=details)
         return executed(written, database)

@@ -9,8 +9,9 @@ becomes, on one line, over tables that are linked by a foreign key,
 
 A name is mended only where the database is sure to refuse the query as it is, and only if nothing
 of that kind is left then: what runs comes back unchanged, byte for byte, and so does what cannot
-be mended whole. Only `value_spelling` and `value_moved` change what a query returns, where a text
-is in no cell of the column that it is compared with.
+be mended whole. Only three kinds change what a query returns: `value_spelling` and `value_moved`
+where a text is in no cell of the column that it is compared with, and `sort_direction` where LIMIT
+keeps the other end of the order than the question plainly asks for (`sql.direction`).
 
 The text is changed where the mended names stand, and stays as it was everywhere else: a query that
 is written anew from its parse would come out changed even where nothing was wrong, and with what a
@@ -28,6 +29,7 @@ from typing import get_args
 from sqlkiln.core.config import did_you_mean
 from sqlkiln.core.errors import UsageError
 from sqlkiln.core.records import DatabaseSchema
+from sqlkiln.sql.direction import turned
 from sqlkiln.sql.repair_clauses import clause_order
 from sqlkiln.sql.repair_joins import missing_join
 from sqlkiln.sql.repair_keys import join_key, joined_with_itself, key_to_itself, linked_key
@@ -93,12 +95,14 @@ def repair(
     spellings: Spellings | None = None,
     only: Collection[Kind] | None = None,
     off: Collection[Kind] = (),
+    *,
+    question: str = "",
 ) -> Repaired:
     """Mend what `schema` shows to be wrong in `sql`, by the kinds in `only` that are not in `off`.
 
     `schema` is that of the whole database: what it lacks is taken not to be there. `spellings`
     knows what is stored; without it no text that is compared is changed. Only a `Whereabouts` can
-    tell of other columns that have it.
+    tell of other columns that have it. Without the `question` no order is turned.
 
     Raises:
         UsageError: if there is no such kind.
@@ -121,6 +125,8 @@ def repair(
         statement = _with_values(statement, partial(value_spelling, spellings=spellings), fixes)
     if isinstance(spellings, Whereabouts) and "value_moved" in kinds:
         statement = _with_values(statement, partial(value_moved, known=spellings), fixes)
+    if question and "sort_direction" in kinds:
+        statement = _with_order(statement, question, fixes)
     return Repaired(statement.sql, tuple(fixes))
 
 
@@ -165,6 +171,17 @@ def _with_values(
         statement = after
         fixes.append(mend.fix)
     return statement
+
+
+def _with_order(statement: Statement, question: str, fixes: list[Fix]) -> Statement:
+    """`statement` with the end of its order that `question` asks for. Adds to `fixes`."""
+    wrong = turned(question, statement.sql, statement.schema)
+    after = wrong and read_statement(edited(statement.sql, [wrong.edit]), statement.schema)
+    if not wrong or not after:
+        return statement
+    first = "largest" if wrong.wanted == "DESC" else "smallest"
+    fixes.append(Fix("sort_direction", f"sorted the {first} first, for {wrong.word!r}"))
+    return after
 
 
 def _next(

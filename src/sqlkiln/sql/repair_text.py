@@ -21,6 +21,7 @@ Kind = Literal[
     "ambiguous",
     "value_spelling",
     "value_moved",
+    "sort_direction",
 ]
 
 
