@@ -1,10 +1,11 @@
 """Whether llama.cpp answers with an exported adapter as transformers does with the trained one.
 
     python benchmarks/export_agreement.py --peft RUN/adapter --adapter sql.gguf --data SPIDER_DIR
+    python benchmarks/export_agreement.py --adapter smollm2-135m-spider --data SPIDER_DIR
 
 Both are asked the same questions, greedily. In transformers the weights of the base's GGUF are
-dequantised to float32. Prints each pair that differs, and the share that agrees: as text, and as
-SQL up to case and spaces.
+dequantised to float32; without `--peft` the adapter is read back from the exported file. Prints
+each pair that differs, and the share that agrees: as text, and as SQL up to case and spaces.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from peft import PeftModel
 from transformers_ask import chatml
 
 from sqlkiln.core.plugins import BackendOptions, Request, Task, open_backend, open_database
@@ -23,6 +23,7 @@ from sqlkiln.evaluate.predict import PredictConfig
 from sqlkiln.evaluate.questions import choose, open_questions
 from sqlkiln.models.adapters import Card, find, read_card
 from sqlkiln.prompt import render
+from sqlkiln.train.warm_start import go_on_from
 from sqlkiln.train.weights import load_model
 
 MAX_TOKENS = 200
@@ -36,7 +37,7 @@ def main() -> None:
         sys.exit(f"{args.adapter} has no card")
     tasks = questions(args, card)
     requests = [task.request(None) for task in tasks]
-    theirs = in_transformers(card.model, args.peft, requests)
+    theirs = in_transformers(card.model, args.peft or find(args.adapter), requests)
     ours = in_llama_cpp(card.model, args.adapter, requests)
     same, same_sql = 0, 0
     for task, one, other in zip(tasks, ours, theirs, strict=True):
@@ -53,7 +54,7 @@ def main() -> None:
 def parse_arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--peft", type=Path, required=True, help="the folder that PEFT saved")
+    parser.add_argument("--peft", type=Path, help="the folder that PEFT saved")
     parser.add_argument("--adapter", required=True, help="name or path of what was exported")
     parser.add_argument("--dataset", default="spider")
     parser.add_argument("--data", type=Path)
@@ -84,10 +85,10 @@ def questions(args: argparse.Namespace, card: Card) -> list[Task]:
     return tasks
 
 
-def in_transformers(model: str, peft: Path, requests: list[Request]) -> list[str]:
+def in_transformers(model: str, adapter: Path, requests: list[Request]) -> list[str]:
     """The completions of the trained model, up to the target's stop."""
     network, tokenizer = load_model(model, "float32")
-    trained = PeftModel.from_pretrained(network, str(peft)).eval()
+    trained = go_on_from(network, adapter, model, dropout=0.0).eval()
     texts = []
     for request in requests:
         prompt = chatml([[message.role, message.content] for message in request.messages])
