@@ -55,6 +55,11 @@ def test_another_target_is_written_in_its_way(schema):
     assert answer.startswith("FROM customer SELECT DISTINCT city")
 
 
+def test_a_thought_quotes_the_question_that_it_is_shown_with(schema):
+    _, answer = encoded(schema, target="think")
+    assert 'Columns: customer.city ("cities").' in answer
+
+
 @pytest.mark.model
 def test_llama_cpp_reads_the_prompt_as_the_same_tokens(schema, nano_model):
     from transformers import AutoTokenizer

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from sqlkiln.prompt.serialize import DEFAULT_STYLE, STYLES
 from sqlkiln.prompt.targets import DEFAULT_TARGET, TARGETS
@@ -30,20 +30,28 @@ class SftConfig(BaseModel):
 
     `model` is a catalogue model, a GGUF, a folder or a name on the Hub. `data` is a run of
     `prepare`; in a recipe that has a `[prepare]` it is not given. `adapter` is one to go on from:
-    a folder that training wrote, a GGUF adapter, or the name of one (`sqlkiln adapters list`).
+    a folder that training wrote, a GGUF adapter, or the name of one (`sqlkiln adapters list`); its
+    `rank`, `alpha`, `modules`, layers and method stay what they are. `target` is what is written
+    (`prompt.targets`), `schema_style` how the prompt shows a schema (`prompt.serialize`).
 
-    Rows: at most `questions` of one database share its schema, and a row has about `tokens`;
-    `packed = false` puts every question into a row of its own. `noise` says how often which view of
-    a schema is shown, `hinted` which share of the questions comes with value hints. One step is
-    over `accumulate` rows of each process.
+    `method` is LoRA, a kind of it, or `full` for all weights. `rank`, `alpha` and `dropout` are
+    those of LoRA; `modules` are names of linear layers. `frozen_layers` of the lowest layers are
+    not trained.
 
-    Rates: `rate` is reached after `warmup` of all steps, and falls to `floor` times itself.
-    `dropout`, `rank` and `alpha` are those of LoRA; `modules` are names of linear layers.
-    `frozen_layers` of the lowest layers are not trained.
+    Rows: `epochs` passes over the questions, of which only the first `limit` count if that is
+    given. At most `questions` of one database share its schema, and a row has about `tokens`;
+    without `packed` every question has a row of its own. `noise` says how often which view of a
+    schema is shown, `hinted` which share of the questions comes with value hints. One step is over
+    `accumulate` rows of each process. `seed` draws rows, views and first weights.
+
+    Steps: `rate` is reached after `warmup` of all steps, and falls to `floor` times itself; AdamW
+    with `weight_decay`, gradients cut to a norm of `clip`. The base is held in `dtype`, and
+    bfloat16 is what is computed in as well; what is trained is held in float32 (with `full`, all
+    weights). `gradient_checkpointing` takes a third more time and a fraction of the memory.
 
     `checkpoint_minutes` lie between checkpoints, of which the last two are kept. While it runs,
     `heldout_questions` of databases held out of training are answered greedily, `heldout_times`
-    over the run, and the loss on as many is told.
+    over the run, and the loss on as many is told. `report_to` names trackers that are told too.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
@@ -98,8 +106,20 @@ class SftConfig(BaseModel):
             raise ValueError(f"no such schema style; choose one of {', '.join(STYLES)}")
         return name
 
-    @model_validator(mode="after")
-    def _fits_together(self) -> Self:
-        if self.method == "full" and self.adapter is not None:
+    @field_validator("method", "rank", "alpha", "modules", "frozen_layers")
+    @classmethod
+    def _is_not_the_adapters_own(cls, value: Any, info: ValidationInfo) -> Any:
+        """Of an adapter that is gone on from, these are what they were: they cannot be asked for.
+
+        Compared with the default, since a manifest has every setting whether it was given or not.
+        """
+        name = str(info.field_name)
+        default = cls.model_fields[name].default
+        if info.data.get("adapter") is None or value in (default, "qlora"):
+            return value
+        if value == "full":
             raise ValueError("full training takes no adapter; give it as the base, merged")
-        return self
+        raise ValueError(
+            f"an adapter that is gone on from has {name} of its own; leave {name} out, or train "
+            "without an adapter"
+        )

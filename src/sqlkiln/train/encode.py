@@ -58,9 +58,10 @@ class Encoder:
             DataError: if the gold SQL cannot be written as this target.
         """
         context = Context(demonstration.evidence, demonstration.hints, cut)
-        answer = write_target(self.target, demonstration.gold_sql, schema)
+        question = demonstration.question
+        answer = write_target(self.target, demonstration.gold_sql, schema, question)
         return Encoded(
-            self.prompt(schema, schema_text, demonstration.question, context),
+            self.prompt(schema, schema_text, question, context),
             self._ids(f"{answer}\n{self.stop}{end_of_turn(self.tokenizer)}"),
         )
 

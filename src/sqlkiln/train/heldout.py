@@ -23,7 +23,8 @@ from sqlkiln.train.packing import batch, pack
 if TYPE_CHECKING:
     from torch import Tensor
 
-MAX_ANSWER_TOKENS = 160
+MAX_ANSWER_TOKENS = 400
+"""As many as inference allows an answer, so that a long one is cut off in neither."""
 
 
 @dataclass(frozen=True)
