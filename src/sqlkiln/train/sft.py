@@ -35,13 +35,14 @@ from sqlkiln.core.errors import DataError, UsageError
 from sqlkiln.core.plugins import Stage
 from sqlkiln.core.processes import process_count
 from sqlkiln.core.records import DatabaseSchema, Demonstration
-from sqlkiln.core.store import read_jsonl, sha256_file
+from sqlkiln.core.store import read_jsonl
 from sqlkiln.prompt.targets import write_target
 from sqlkiln.train.chat import template_of
 from sqlkiln.train.config import SftConfig
 from sqlkiln.train.encode import Encoder
 from sqlkiln.train.faults import clear_errors
 from sqlkiln.train.heldout import Heldout, choose
+from sqlkiln.train.inputs import digests
 from sqlkiln.train.memory import require_memory
 from sqlkiln.train.methods import adapter_folder, load_trainable, trained_count
 from sqlkiln.train.rows import Layout, Rows
@@ -52,8 +53,6 @@ if TYPE_CHECKING:
     from transformers import Trainer
 
 CHECKPOINTS = "checkpoints"
-READ = ("demonstrations.jsonl", "heldout.jsonl", "schemas.jsonl", "databases.json")
-"""What is read of a run of `prepare`."""
 
 _log = logging.getLogger(__name__)
 
@@ -110,7 +109,7 @@ def _writable(
     for one in demonstrations:
         try:
             if one.db_id in schemas:
-                write_target(target, one.gold_sql, schemas[one.db_id])
+                write_target(target, one.gold_sql, schemas[one.db_id], one.question)
             kept.append(one)
         except DataError as error:
             _log.info("left out %s: %s", one.id, error)
@@ -238,14 +237,6 @@ def _data_folder(config: SftConfig, inputs: tuple[Path, ...]) -> Path:
     return config.data
 
 
-def _fingerprint(config: SftConfig, inputs: tuple[Path, ...]) -> Mapping[str, str]:
-    """Digests of the folders that the settings name."""
-    named = [] if inputs or config.data is None else [config.data / name for name in READ]
-    if config.adapter is not None:
-        named.append(config.adapter / "adapter_model.safetensors")
-    return {f"{path.parent.name}/{path.name}": sha256_file(path) for path in named if path.exists()}
-
-
 def run(config: SftConfig, inputs: tuple[Path, ...], out: Path) -> Mapping[str, Any]:
     """Train into `out`, or go on from its last checkpoint; returns counts for the manifest.
 
@@ -280,4 +271,4 @@ def run(config: SftConfig, inputs: tuple[Path, ...], out: Path) -> Mapping[str, 
     }
 
 
-STAGE = Stage("sft", SftConfig, run, uses=("prepare",), fingerprint=_fingerprint, distributed=True)
+STAGE = Stage("sft", SftConfig, run, uses=("prepare",), fingerprint=digests, distributed=True)
