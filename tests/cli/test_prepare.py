@@ -37,6 +37,17 @@ def test_it_tells_what_there_is_to_train_on(folder):
     assert (out / "manifest.json").exists()
 
 
+def test_golds_are_written_as_the_options_say(folder):
+    gold = "select t1.name from pet as t1"
+    row = {"question": "Names?", "gold_sql": gold, "db_id": "home"}
+    (folder / "named.jsonl").write_text(json.dumps(row))
+    for aliases, written in (("keep", "T1.name FROM pet AS T1"), ("names", "name FROM pet")):
+        out = folder / aliases
+        options = ("--style", "canonical", "--aliases", aliases, "--out", out)
+        assert prepare("--source", f"jsonl:named@{folder}", *options).returncode == 0
+        assert f'"gold_sql":"SELECT {written}"' in (out / "demonstrations.jsonl").read_text()
+
+
 def test_a_leak_ends_with_2_unless_leaking_rows_may_go(folder):
     options = ("--source", "jsonl", "--data", folder, "--against", "dev", "--out", folder / "out")
     done = prepare(*options)

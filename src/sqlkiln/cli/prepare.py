@@ -50,6 +50,10 @@ def prepare(
     style: Annotated[
         str | None, typer.Option(help="How to write SQL: 'as_is', or 'canonical'.")
     ] = None,
+    aliases: Annotated[
+        str | None,
+        typer.Option(help="What --style canonical calls tables: 'keep' (T1, T2), or 'names'."),
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Draws rows and databases.")] = None,
     timeout: Annotated[float | None, typer.Option(help="Seconds for one query.")] = None,
     as_json: AsJson = False,
@@ -68,6 +72,7 @@ def prepare(
         leaks=leaks,
         heldout=heldout,
         style=style,
+        aliases=aliases,
         seed=seed,
         timeout_s=timeout,
     )
