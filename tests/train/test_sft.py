@@ -185,16 +185,31 @@ class TestGoingOn:
             execute_stage(STAGE, place.config(data=data), (), tmp_path / "run")
 
 
-def test_two_processes_take_different_rows_and_do_together_what_one_does(place, tmp_path):
+SPREAD = Path(__file__).parent / "spread_on_cpu.py"
+WAYS = {
+    "copied": ("--multi_gpu", ["-m", "sqlkiln"]),
+    "sharded": (
+        "--use_fsdp --fsdp_version 2 --fsdp_auto_wrap_policy TRANSFORMER_BASED_WRAP"
+        " --fsdp_reshard_after_forward true --fsdp_state_dict_type FULL_STATE_DICT",
+        [str(SPREAD)],
+    ),
+}
+"""How `accelerate launch` is told to spread a model over processes, and what it launches."""
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_two_processes_take_different_rows_and_do_together_what_one_does(place, tmp_path, way):
     same = ("epochs=2", "dropout=0", "heldout_times=1")
-    launch = "accelerate.commands.launch --multi_gpu --num_machines 1 --num_processes 2"
+    options, program = WAYS[way]
+    launch = f"accelerate.commands.launch {options} --num_machines 1 --num_processes 2"
     ours = " --mixed_precision no --dynamo_backend no --main_process_port 0"
-    command = [sys.executable, "-m", *(launch + ours).split()]
+    command = [sys.executable, "-m", *(launch + ours).split(), *program]
     done = subprocess.run(
-        [*command, *place.command(tmp_path / "two", *same)], capture_output=True, text=True
+        [*command, *place.command(tmp_path / "two", *same)[2:]], capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("\n") == done.stdout.count("done in") == 1
+    assert (done.stderr.count("sharded 5 modules") == 2) == (way == "sharded")
     (two,) = (tmp_path / "two").glob("tiny/sft-*")
     one = place.train(tmp_path / "one", *same, "accumulate=2")
 
