@@ -3,10 +3,11 @@ import sqlite3
 import threading
 import time
 from contextlib import closing
+from types import SimpleNamespace
 
 import pytest
 
-from sqlkiln.core.errors import MissingDependency
+from sqlkiln.core.errors import MissingDependency, QueryError
 from sqlkiln.core.plugins import open_database
 from sqlkiln.sql import values_store
 from sqlkiln.sql.database_build import create_sqlite
@@ -260,6 +261,97 @@ def test_without_full_text_search_it_says_what_is_missing(path, cache, monkeypat
     monkeypatch.setattr(values_store, "_SEARCHES", "CREATE VIRTUAL TABLE x USING fts9(y)")
     with pytest.raises(MissingDependency, match=r"cannot index values: .* lacks full-text search"):
         opened(path)
+
+
+# --------------------------------------------------------------------------- unfinished
+
+
+class Slow:
+    """A database whose every statement takes `seconds` by `clock`; the `failing` ones fail."""
+
+    def __init__(self, path, clock, seconds=0.0, failing=()):
+        self._database = open_database(path)
+        self._clock = clock
+        self._seconds = seconds
+        self._failing = failing
+        self.path, self.dialect, self.schema = path, "sqlite", self._database.schema
+        self.asked = 0
+
+    def execute(self, sql, limits):
+        self.asked += 1
+        self._clock[0] += self._seconds
+        if any(name in sql for name in self._failing):
+            raise QueryError("database is locked")
+        return self._database.execute(sql, limits)
+
+
+@pytest.fixture
+def slow(path, cache, monkeypatch, settled):
+    """Opens the index of the slow database; gives it, and how many statements that took."""
+    clock = [0.0]
+    monkeypatch.setattr("sqlkiln.sql.values_read.time", SimpleNamespace(monotonic=lambda: clock[0]))
+
+    def open_slowly(bounds, **how):
+        database = Slow(path, clock, **how)
+        index = open_index(database, database.schema(), bounds)
+        index.close()
+        return index.facts, database.asked
+
+    return open_slowly
+
+
+def test_what_there_was_no_time_for_is_read_at_the_next_opening(slow, path):
+    bounds = Bounds(seconds=1.5)
+    facts, asked = slow(bounds, seconds=1.0)
+    no_time = "not read: no time left"
+    assert {(table, why) for table, _, why in facts.partial} == {("pilot", no_time)}
+    assert asked == 2
+    facts, asked = slow(bounds, seconds=1.0)
+    assert (facts.partial, facts.built, asked) == ((), True, 1)
+    facts, asked = slow(bounds, seconds=1.0)
+    assert (facts.partial, facts.built, asked) == ((), False, 0)
+    with opened(path, bounds) as index:
+        assert not index.facts.built
+        assert index.facts.texts == 4 * 3 + 4 + 3 + 3 + 2 + 4 + 3
+        assert found(index, "the pilot Ann Lee") == [("pilot", "name", "Ann Lee")]
+        assert found(index, "to Los Angeles") == [("flight", "from city", "Los Angeles")]
+
+
+def test_what_failed_is_tried_once_more(slow):
+    bounds = Bounds()
+    facts, _ = slow(bounds, failing=['"pilot"'])
+    failed = "not read: it took too long or failed"
+    assert {(table, why) for table, _, why in facts.partial} == {("pilot", failed)}
+    facts, _ = slow(bounds)
+    assert (facts.partial, facts.built) == ((), True)
+
+
+def test_what_fails_twice_is_left_alone(slow):
+    bounds = Bounds()
+    slow(bounds, failing=['"pilot"'])
+    facts, asked = slow(bounds, failing=['"pilot"'])
+    assert (len(facts.partial), facts.built, asked) == (4, True, 2)
+    facts, asked = slow(bounds, failing=['"pilot"'])
+    assert (len(facts.partial), facts.built, asked) == (4, False, 0)
+
+
+def test_a_sample_in_place_of_the_whole_stands_until_the_whole_is_read(slow):
+    bounds = Bounds(sample_rows=2)
+    facts, _ = slow(bounds, failing=['FROM "pilot" WHERE'])
+    assert {(table, why) for table, _, why in facts.partial} == {("pilot", "the first 2 rows")}
+    fewer = facts.texts
+    facts, _ = slow(bounds, failing=['"pilot"'])
+    assert facts.texts == fewer
+    facts, asked = slow(bounds)
+    assert (facts.built, asked) == (False, 0)
+
+
+def test_what_the_bounds_leave_out_is_final(slow):
+    bounds = Bounds(all_values=14)
+    facts, _ = slow(bounds)
+    assert len(facts.partial) == 6
+    facts, asked = slow(bounds)
+    assert (len(facts.partial), facts.built, asked) == (6, False, 0)
 
 
 # --------------------------------------------------------------------------- databases

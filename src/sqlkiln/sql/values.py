@@ -3,8 +3,9 @@
 An index holds the distinct short texts of a database (`values_read` says within which bounds) and
 lies in the cache folder, in a file named after the database's path and what the system says of it
 (size, times, inode; of a SQLite journal beside it too). It is made again when any of these
-changes, or when the file is damaged. It is never taken for exact: texts may be missing where
-`facts().partial` says so. The database itself is only read through `Database.execute`.
+changes, or when the file is damaged. What there was no time for, or failed, is tried again when
+the index is opened next. It is never taken for exact: texts may be missing where `facts.partial`
+says so. The database itself is only read through `Database.execute`.
 """
 
 from __future__ import annotations
@@ -143,6 +144,7 @@ def open_index(
 ) -> ValueIndex:
     """The index of what `schema` lists of `database`: from the cache, or made now and kept there.
 
+    One that is unfinished in the cache is gone on with, for as long as `bounds` allow to make one.
     `folder` is used in place of the cache's own. A folder that cannot be written only costs time.
 
     Raises:
@@ -153,10 +155,11 @@ def open_index(
     stamps = _stamps(database.path)
     state = f"{_digest(str(database.path.resolve()))}-{_digest(repr(stamps))}"
     path = (folder or cache_folder("values")) / f"{state}-{_wanted(schema, bounds)}.bin"
-    store, content = _load(path), b""
-    built = store is None
-    if store is None:
-        content = image_of(read_texts(database, schema, bounds))
+    store = _load(path)
+    built = store is None or store.is_unfinished
+    if store is None or store.is_unfinished:
+        known = {} if store is None else store.read_so_far()
+        content = image_of(read_texts(database, schema, bounds, known))
         store = Store(content)
         if _settled(stamps):
             _keep(path, content, state)

@@ -2,13 +2,14 @@
 
 Small tables are read in full. Of larger ones come samples: stretches of rows spread evenly over
 the table where the engine has row numbers (SQLite), rows drawn by the engine (DuckDB), or else the
-first rows. Which columns were not read in full is told.
+first rows. Which columns were not read in full is told, and which of them may be tried once more,
+as it was for want of time, or the database did not answer.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
@@ -23,6 +24,7 @@ _STRETCHES = 1_000
 _STRETCHES_AT_ONCE = 20
 _MAX_BYTES = 64 << 20
 _QUICKER = 25
+_TRIES = 2
 
 
 @dataclass(frozen=True)
@@ -46,22 +48,31 @@ class Bounds:
 
 @dataclass
 class ColumnTexts:
-    """The distinct texts that were read of one column; `partial` says why they may not be all."""
+    """The distinct texts that were read of one column; `partial` says why they may not be all.
+
+    `tries_left` is how often reading it may yet be tried: 0 where another time gives no more.
+    """
 
     table: str
     column: str
     texts: list[str] = field(default_factory=list)
     partial: str = ""
+    tries_left: int = _TRIES
+
+
+Known = Mapping[tuple[str, str], ColumnTexts]
+"""What was read before, by table and column."""
 
 
 def read_texts(
-    database: Database, schema: DatabaseSchema, bounds: Bounds
+    database: Database, schema: DatabaseSchema, bounds: Bounds, known: Known | None = None
 ) -> Iterator[list[ColumnTexts]]:
     """Yield what each table's text columns hold, small tables first, views last.
 
-    A table that cannot be read gives columns without texts, and `partial` says so.
+    A table that cannot be read gives columns without texts, and `partial` says so. Of what is
+    `known`, only that is read which has tries left.
     """
-    reader = _Reader(database, bounds)
+    reader = _Reader(database, bounds, known or {})
     for table in sorted(schema.tables, key=_cost):
         columns = [c for c in table.columns if may_hold_text(c)]
         for start in range(0, len(columns), _COLUMNS_AT_ONCE):
@@ -80,26 +91,46 @@ def _cost(table: Table) -> tuple[bool, float]:
 class _Reader:
     """Reads table after table, and keeps account of what is left to spend."""
 
-    def __init__(self, database: Database, bounds: Bounds) -> None:
+    def __init__(self, database: Database, bounds: Bounds, known: Known) -> None:
         self._database = database
         self._bounds = bounds
+        self._known = known
         self._until = time.monotonic() + bounds.seconds
-        self._room = bounds.all_values
+        self._room = bounds.all_values - sum(len(each.texts) for each in known.values())
 
     def read(self, table: Table, columns: Sequence[Column]) -> list[ColumnTexts]:
         """The texts of `columns`, which are of `table`."""
-        found = [ColumnTexts(table.name, column.name) for column in columns]
-        if self._room <= 0 or time.monotonic() >= self._until:
-            why = "values" if self._room <= 0 else "time"
-            for each in found:
-                each.partial = f"not read: no {why} left"
+        names = [(table.name, column.name) for column in columns]
+        found = [self._known.get(name) or ColumnTexts(*name) for name in names]
+        unread = [each for each in found if each.tries_left]
+        if not unread:
             return found
+        if self._room <= 0 or self._is_over():
+            for each in unread:
+                self._leave(each)
+            return found
+        before = [each.texts for each in unread]
+        self._room += sum(map(len, before))
+        for each in unread:
+            each.texts, each.partial = [], ""
         ends = self._ends(table)
-        if not (self._is_small(table, ends) and self._read_whole(table, found)):
-            self._read_sample(table, found, ends)
-        for each in found:
+        if not (self._is_small(table, ends) and self._read_whole(table, unread)):
+            self._read_sample(table, unread, ends)
+        for each, texts in zip(unread, before, strict=True):
+            if each.partial:
+                each.texts = list(dict.fromkeys([*texts, *each.texts]))
             self._cap(each)
         return found
+
+    def _leave(self, each: ColumnTexts) -> None:
+        """Tell that there is no room for `each`, or else no time, which the next try may have."""
+        full = self._room <= 0
+        each.tries_left *= not full
+        if not each.texts:
+            each.partial = f"not read: no {'values' if full else 'time'} left"
+
+    def _is_over(self) -> bool:
+        return time.monotonic() >= self._until
 
     def _cap(self, found: ColumnTexts) -> None:
         most = min(self._bounds.column_values, self._room)
@@ -114,6 +145,8 @@ class _Reader:
         if rows is None:
             return False
         _sort_in(rows, found)
+        for each in found:
+            each.tries_left = 0
         return True
 
     def _distinct(self, found: list[ColumnTexts], source: str) -> str:
@@ -155,10 +188,12 @@ class _Reader:
     def _read_sample(
         self, table: Table, found: list[ColumnTexts], ends: tuple[int, int] | None
     ) -> None:
+        """Read some of `table`; that is all there is to read where it is too large."""
         name, most = quoted(table.name), self._bounds.sample_rows
-        rows, how = None, f"a sample of {most:,} rows"
+        rows, whole, how = None, not self._is_small(table, ends), f"a sample of {most:,} rows"
         if ends is not None:
-            rows = self._spread(table, found, ends)
+            rows, ended = self._spread(table, found, ends)
+            whole &= ended
         elif self._database.dialect != "sqlite" and table.kind == "table":
             source = f"(SELECT * FROM {name} USING SAMPLE reservoir({most} ROWS) REPEATABLE (0))"  # noqa: S608
             rows = self._ask(self._distinct(found, source))
@@ -166,15 +201,20 @@ class _Reader:
             source, how = f"(SELECT * FROM {name} LIMIT {most})", f"the first {most:,} rows"  # noqa: S608
             rows = self._ask(self._distinct(found, source))
         _sort_in(rows or (), found)
+        over = self._is_over()
+        if rows is None:
+            how = "not read: " + ("no time left" if over else "it took too long or failed")
         for each in found:
-            each.partial = how if rows is not None else "not read: it took too long or failed"
+            each.partial = how
+            each.tries_left = 0 if rows is not None and whole else each.tries_left - (not over)
 
     def _spread(
         self, table: Table, found: list[ColumnTexts], ends: tuple[int, int]
-    ) -> list[Row] | None:
-        """Distinct texts of stretches of rows all over the table; None if nothing is answered.
+    ) -> tuple[list[Row] | None, bool]:
+        """Distinct texts of stretches of rows all over the table, and whether all were answered.
 
-        Where in its part of the table a stretch begins is drawn: rows may repeat in step.
+        None if nothing is. Where in its part of the table a stretch begins is drawn: rows may
+        repeat in step.
         """
         texts: dict[Row, None] = {}
         names = ", ".join(quoted(each.column) for each in found)
@@ -190,9 +230,9 @@ class _Reader:
             )
             rows = self._ask(self._distinct(found, f"({' UNION ALL '.join(stretches)})"))
             if rows is None:
-                return list(texts) or None
+                return list(texts) or None, False
             texts |= dict.fromkeys(rows)
-        return list(texts)
+        return list(texts), True
 
     def _ask(self, sql: str) -> list[Row] | None:
         """The rows of `sql`; None if there is no time left or the database does not answer."""

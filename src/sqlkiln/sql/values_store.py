@@ -18,7 +18,7 @@ from sqlkiln.core.errors import MissingDependency
 from sqlkiln.sql.values_read import ColumnTexts
 from sqlkiln.sql.values_words import folded_words, name_parts, squeezed, stem
 
-LAYOUT = b"sqlkiln-values/1\n"
+LAYOUT = b"sqlkiln-values/2\n"
 WRITTEN, STEMS, INITIALS = 0, 1, 2
 """What a key was made of."""
 
@@ -27,7 +27,8 @@ _AT_ONCE = 500
 _MOST_FOUND = 2_000
 _INITIALS_OF = range(2, 7)
 _TABLES = """
-    CREATE TABLE place (id INTEGER PRIMARY KEY, tab TEXT, col TEXT, texts INTEGER, partial TEXT);
+    CREATE TABLE place (
+        id INTEGER PRIMARY KEY, tab TEXT, col TEXT, texts INTEGER, partial TEXT, tries INTEGER);
     CREATE TABLE cell (id INTEGER PRIMARY KEY, place INTEGER, value TEXT);
     CREATE TABLE key (key TEXT, kind INTEGER, cell INTEGER, PRIMARY KEY (key, kind, cell))
         WITHOUT ROWID;
@@ -41,12 +42,13 @@ _SEARCHES = """
 
 
 class Place(NamedTuple):
-    """A column of the database; `partial` says why its texts may not be all."""
+    """A column of the database; `partial` and `tries_left` are those of `ColumnTexts`."""
 
     table: str
     column: str
     texts: int
     partial: str
+    tries_left: int
 
 
 class Cell(NamedTuple):
@@ -103,8 +105,8 @@ def _fill(connection: sqlite3.Connection, columns: Iterable[Sequence[ColumnTexts
             connection.executemany("INSERT INTO cell VALUES (?, ?, ?)", cells)
             connection.executemany("INSERT OR IGNORE INTO key VALUES (?, ?, ?)", keys)
             connection.executemany("INSERT INTO word(rowid, text) VALUES (?, ?)", texts)
-            about = (place, read.table, read.column, len(cells), read.partial)
-            connection.execute("INSERT INTO place VALUES (?, ?, ?, ?, ?)", about)
+            about = (place, read.table, read.column, len(cells), read.partial, read.tries_left)
+            connection.execute("INSERT INTO place VALUES (?, ?, ?, ?, ?, ?)", about)
     terms = [(number, word, count) for number, (word, count) in enumerate(counts.items(), 1)]
     connection.executemany("INSERT INTO term VALUES (?, ?, ?)", terms)
     connection.executemany(
@@ -156,6 +158,23 @@ class Store:
 
         self.size_bytes = len(content)
         self.texts = sum(place.texts for place in self.places.values())
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether reading some column again may give more."""
+        return any(place.tries_left for place in self.places.values())
+
+    def read_so_far(self) -> dict[tuple[str, str], ColumnTexts]:
+        """What it was made of, by table and column."""
+        texts: dict[int, list[str]] = {number: [] for number in self.places}
+        for place, value in self._connection.execute("SELECT place, value FROM cell ORDER BY id"):
+            texts[place].append(value)
+        return {
+            (place.table, place.column): ColumnTexts(
+                place.table, place.column, texts[number], place.partial, place.tries_left
+            )
+            for number, place in self.places.items()
+        }
 
     def close(self) -> None:
         """Free the memory; calling it twice is fine."""
