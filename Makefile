@@ -25,7 +25,7 @@ demo: .venv/.base  ## ask a real database with the default model, then score it
 	$(SQLKILN) samples build samples
 	$(SQLKILN) ask samples/retail/retail.sqlite "How many customers are there in each country?"
 	$(SQLKILN) ask samples/library/library.sqlite "What are the titles of the five books with the most pages?"
-	$(SQLKILN) ask samples/company/company.sqlite "Who are the five employees with the highest salary?"
+	$(SQLKILN) ask samples/company/company.sqlite "Who are the five best paid employees?"
 	$(SQLKILN) run recipes/demo.toml
 
 test: .venv/.dev  ## all tests
