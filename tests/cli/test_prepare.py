@@ -33,6 +33,8 @@ def test_it_tells_what_there_is_to_train_on(folder):
         "buckets: aggregate 3",
         "left out: gold_failed 1",
         "looked for leaks from: samples heldout 170",
+        "not looked at, as they are not at hand: spider dev, create_context dev, b1 synthetic50, "
+        "b1 public64, bird dev, bird mini_dev, wikisql dev, wikisql test",
     ]
     assert (out / "manifest.json").exists()
 

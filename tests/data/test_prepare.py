@@ -106,6 +106,8 @@ def test_an_evaluation_row_among_them_ends_the_run(folder, tmp_path):
     counts = prepare(folder, tmp_path / "out", against=(spec,), leaks="drop")
     assert counts["leaks"] == {"jsonl eval": 1}
     assert counts["checked_against"] == {"samples heldout": 170, "jsonl eval": 2}
+    assert counts["not_checked_against"][:2] == ["spider dev", "create_context dev"]
+    assert "not at hand: spider dev, create_context dev" in (tmp_path / "out/log.txt").read_text()
     assert "train-0001" not in {d.id for d in read(tmp_path / "out")}
 
 
@@ -136,7 +138,7 @@ def test_what_is_held_out_is_not_taught_under_another_name(folder, tmp_path):
     other = one.model_copy(update={"name": "other"})
     config = PrepareConfig(sources=(one, other), heldout_databases=("jsonl/home",))
     execute_stage(STAGE, config, (), tmp_path / "out")
-    assert {d.db_id for d in read(tmp_path / "out")} == {"jsonl/away", "other/away"}
+    assert {d.db_id for d in read(tmp_path / "out")} == {"jsonl/away"}
     details = {
         r.detail for r in read(tmp_path / "out", "rejected", Rejected) if r.reason == "held_out"
     }
@@ -191,6 +193,19 @@ def test_golds_can_be_written_in_one_style(folder, tmp_path):
         "SELECT name FROM pet ORDER BY age",
     ]
     assert counts["restyled"] == 5
+
+
+def test_what_the_style_makes_the_same_is_a_repeat(folder, tmp_path):
+    golds = ("select name from pet where age != 3", "SELECT name FROM pet WHERE age <> 3")
+    write(folder, "train", [("Others?", sql, "home") for sql in golds])
+    assert prepare(folder, tmp_path / "as_is")["demonstrations"] == 2
+    counts = prepare(folder, tmp_path / "out", style="canonical")
+    assert (counts["demonstrations"], counts["restyled"]) == (1, 1)
+    [rejected] = read(tmp_path / "out", "rejected", Rejected)
+    assert (rejected.id, rejected.reason) == ("train-0002", "duplicate")
+    assert rejected.detail == "the same as train-0001, as both are written"
+    counts = prepare(folder, tmp_path / "count", style="canonical", duplicates="count")
+    assert (counts["demonstrations"], counts["presentations"]) == (1, 2)
 
 
 def test_a_missing_database_may_be_described(tmp_path):

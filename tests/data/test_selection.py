@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from sqlkiln.core.errors import DataError
@@ -29,6 +31,22 @@ def test_a_question_with_its_sql_stays_once_per_database():
         ("q2", "duplicate"),
         ("q5", "no_gold"),
     ]
+
+
+def test_a_later_source_does_not_say_the_same_again():
+    again = [replace(row, id=f"{row.id} again", label="other dev") for row in (ROWS[0], ROWS[3])]
+    again = [replace(row, key="other/shop_2") for row in again]
+    new = replace(row(6, "How many?", "SELECT 2"), label="other dev")
+    selection = without_repeats([*ROWS, *again, new], count=False)
+    assert [r.id for r in selection.rows] == ["q1", "q3", "q4", "q6"]
+    assert [(r.id, r.reason, r.detail) for r in selection.rejected][2:] == [
+        ("q1 again", "duplicate", "the same as q1 of jsonl train"),
+        ("q4 again", "duplicate", "the same as q4 of jsonl train"),
+    ]
+    kept = without_repeats([*ROWS, *again], count=False, heldout=("other/shop_2",))
+    assert [r.id for r in kept.rows][3:] == ["q1 again", "q4 again"]
+    counted = without_repeats([*ROWS, *again], count=True)
+    assert [r.id for r in counted.rows][3:] == ["q1 again", "q4 again"]
 
 
 def test_repeats_may_be_counted_instead():

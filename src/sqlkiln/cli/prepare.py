@@ -121,6 +121,8 @@ def _show(out: Path, counts: dict[str, Any]) -> None:
         if numbers:
             told = ", ".join(f"{name} {number:,}" for name, number in numbers.items())
             typer.echo(f"{title}: {told}")
+    if missing := counts["not_checked_against"]:
+        typer.echo(f"not looked at, as they are not at hand: {', '.join(missing)}")
     if counts["heldout"]:
         named = ", ".join(counts["heldout_databases"])
         typer.echo(f"held out: {counts['heldout']:,} questions over {named}")

@@ -42,11 +42,14 @@ class Leak:
 class EvaluationQuestions:
     """The questions of evaluation sets, to be looked up in.
 
-    `sizes` are their rows by label; `digest` is a sha256 over all of them.
+    `sizes` are their rows by label, `missing` the labels of known sets that are not among them;
+    `digest` is a sha256 over all of them.
     """
 
     def __init__(self, sets: Mapping[str, Sequence[Example]]) -> None:
         self.sizes = {label: len(examples) for label, examples in sets.items()}
+        known = (f"{name} {split}" for name, splits in EVALUATION_SETS.items() for split in splits)
+        self.missing = [label for label in known if label not in sets]
         self.digest = questions_digest(e for examples in sets.values() for e in examples)
         self._by_database: dict[tuple[str, str], Leak] = {}
         self._by_sql: dict[tuple[str, str], Leak] = {}

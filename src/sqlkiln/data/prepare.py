@@ -12,11 +12,11 @@ It does not write prompts: how a demonstration is shown is up to training.
 
     sqlkiln data prepare --source spider --data SPIDER_DIR --heldout 6 --out RUN
 
-Repeated rows are removed; rows that an evaluation set knows end the run, or are left out if so
-asked; golds are run where there is a database, and those that fail are left out. Of a database
-that is missing, the schema may be known nevertheless (Spider's tables.json): such golds are kept
-as they are, and counted as `unchecked`. What is held out of training under one name is not in it
-under another.
+Rows that come again are removed, within a source and across sources; rows that an evaluation set
+knows end the run, or are left out if so asked; golds are run where there is a database, and those
+that fail are left out. Of a database that is missing, the schema may be known nevertheless
+(Spider's tables.json): such golds are kept as they are, and counted as `unchecked`. What is held
+out of training under one name is not in it under another.
 """
 
 from __future__ import annotations
@@ -44,7 +44,14 @@ from sqlkiln.data.canonical import Aliases
 from sqlkiln.data.curriculum import BUCKETS, bucket
 from sqlkiln.data.golds import DatabaseCheck, Style, check_golds, is_bare
 from sqlkiln.data.leaks import EVALUATION_SETS, EvaluationQuestions, QuestionsSpec, evaluation_sets
-from sqlkiln.data.selection import Rejected, Selection, drop_failures, drop_leaks, without_repeats
+from sqlkiln.data.selection import (
+    Rejected,
+    Selection,
+    drop_failures,
+    drop_leaks,
+    without_repeats,
+    without_restyled_repeats,
+)
 
 DEMONSTRATIONS = "demonstrations.jsonl"
 HELDOUT = "heldout.jsonl"
@@ -193,6 +200,7 @@ def _demonstrate(
     What another source asks as a held-out database does, whatever it calls that, is not shown.
     """
     golds = drop_failures(selection, checks, config.empty_results == "drop")
+    without_restyled_repeats(selection, golds, config.duplicates == "count")
     held = _held_out(config, selection.rows, checks)
     asked = EvaluationQuestions({"held out": [r.example for r in selection.rows if r.key in held]})
     data = _Data()
@@ -210,7 +218,7 @@ def _demonstrate(
         else:
             selection.reject(row, "not_shown", f"the weight of the bucket {name} left it out")
         data.labels[row.id] = row.label
-    selection.restyled = sum(gold.restyled for gold in golds.values())
+    selection.restyled = sum(golds[row.id].restyled for row in selection.rows)
     return data
 
 
@@ -282,6 +290,7 @@ def _counts(
         },
         "rejected": dict(Counter(one.reason for one in selection.rejected)),
         "checked_against": known.sizes,
+        "not_checked_against": known.missing,
         "leaks": dict(selection.leaks),
         "restyled": selection.restyled,
         "unchecked": selection.unchecked,
@@ -307,7 +316,10 @@ def run(config: PrepareConfig, inputs: tuple[Path, ...], out: Path) -> Mapping[s
     """
     blend = _gather(config)
     known = _evaluation(config)
-    selection = without_repeats(blend.rows, config.duplicates == "count")
+    if missing := known.missing:
+        _log.info("not looked at, as they are not at hand: %s", ", ".join(missing))
+    counting = config.duplicates == "count"
+    selection = without_repeats(blend.rows, counting, config.heldout_databases)
     drop_leaks(selection, known, config.leaks == "drop")
     buckets = {row.id: bucket(row.example.gold_sql or "") for row in selection.rows}
     selection.rows = draw(selection.rows, lambda row: buckets[row.id], config.seed)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -58,24 +58,52 @@ class Selection:
         )
 
 
-def without_repeats(rows: Iterable[Row], count: bool) -> Selection:
-    """Each question with its SQL once per database; rows without SQL are left out."""
+def without_repeats(rows: Iterable[Row], count: bool, heldout: Container[str] = ()) -> Selection:
+    """Each question with its SQL once per database and source; rows without SQL are left out.
+
+    Sources may have the same database under two names: what an earlier one asks and answers in the
+    same words is left out of a later one, unless that is about a database in `heldout`. Within one
+    source, two databases may well be asked the same.
+    """
     selection = Selection([])
     first: dict[tuple[str, str, str], Row] = {}
+    anywhere: dict[tuple[str, str], Row] = {}
     for row in rows:
         sql = row.example.gold_sql
         if sql is None:
             selection.reject(row, "no_gold", "the row has no gold SQL")
             continue
-        same = (row.key, same_words(row.example.question), normalize(sql))
-        known = first.setdefault(same, row)
+        asked = (same_words(row.example.question), normalize(sql))
+        known = first.setdefault((row.key, *asked), row)
         if known is row:
+            earlier = row if count or row.key in heldout else anywhere.setdefault(asked, row)
+            if earlier.label != row.label:
+                selection.reject(row, "duplicate", f"the same as {earlier.id} of {earlier.label}")
+                continue
             selection.rows.append(row)
         elif not count:
             selection.reject(row, "duplicate", f"the same as {known.id}")
             continue
         selection.seen[known.id] += 1
     return selection
+
+
+def without_restyled_repeats(
+    selection: Selection, golds: Mapping[str, GoldCheck], count: bool
+) -> None:
+    """Leave out rows that are the same as another over their database once they are written."""
+    kept: list[Row] = []
+    first: dict[tuple[str, str, str], Row] = {}
+    for row in selection.rows:
+        same = (row.key, same_words(row.example.question), normalize(golds[row.id].sql))
+        known = first.setdefault(same, row)
+        if known is row:
+            kept.append(row)
+        elif count:
+            selection.seen[known.id] += selection.seen[row.id]
+        else:
+            selection.reject(row, "duplicate", f"the same as {known.id}, as both are written")
+    selection.rows = kept
 
 
 def drop_leaks(selection: Selection, known: EvaluationQuestions, drop: bool) -> None:
