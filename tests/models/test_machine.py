@@ -45,6 +45,12 @@ def test_free_memory_is_what_system_and_container_leave(pretended, tmp_path):
     assert free_memory_bytes(meminfo, nothing) == 2048 * 1024
     assert free_memory_bytes(meminfo, pretended(memory_of_max="max\n")) == 2048 * 1024
     assert free_memory_bytes(meminfo, pretended(memory_of_max="1000\n")) == 1000
+    used = {"memory_of_max": "1000\n", "memory_of_current": "700\n"}
+    assert free_memory_bytes(meminfo, pretended(**used)) == 300
+    stat = "anon 500\ninactive_file 200\nactive_file 0\n"
+    assert free_memory_bytes(meminfo, pretended(**used, memory_of_stat=stat)) == 500
+    used["memory_of_current"] = "2000\n"
+    assert free_memory_bytes(meminfo, pretended(**used, memory_of_stat="")) == 0
 
 
 def test_this_machine():

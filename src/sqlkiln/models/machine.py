@@ -27,11 +27,20 @@ def core_count(cpus: Path = _CPUS, cgroup: Path = _CGROUP) -> int:
 
 
 def free_memory_bytes(meminfo: Path = _MEMORY, cgroup: Path = _CGROUP) -> int | None:
-    """Memory that can be taken without swapping; None where the system does not tell."""
+    """Memory that can be taken without swapping; None where the system does not tell.
+
+    Of a container's limit, what is in use there is gone, but for files that are held in memory
+    for a while and not read of late.
+    """
     lines = (line.split() for line in _text(meminfo).splitlines())
     free = next((int(kib) * 1024 for name, kib, *_ in lines if name == "MemAvailable:"), None)
-    limit = _text(cgroup / "memory.max")
-    return min(free, int(limit)) if free is not None and limit.isdigit() else free
+    limit, used = _text(cgroup / "memory.max"), _text(cgroup / "memory.current")
+    if free is None or not limit.isdigit():
+        return free
+    told = (line.partition(" ") for line in _text(cgroup / "memory.stat").splitlines())
+    idle = next((int(size) for name, _, size in told if name == "inactive_file"), 0)
+    taken = max(0, int(used) - idle) if used.isdigit() else 0
+    return min(free, max(0, int(limit) - taken))
 
 
 def _text(path: Path) -> str:

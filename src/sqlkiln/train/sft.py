@@ -3,8 +3,9 @@
 Reads a run of `prepare`. Writes
 
     adapter/        what was trained: a PEFT adapter, or all weights where method is `full`
-    loss.jsonl      one line a step logged: loss, rate, tokens so far, seconds, seconds left; and
-                    the held-out loss and execution accuracy where they were measured
+    loss.jsonl      one line a step logged: loss, rate, tokens so far and a second, seconds, seconds
+                    left; and the held-out loss and execution accuracy where they were measured
+    tensorboard/    the same for TensorBoard, where `report_to` names that
     checkpoints/    the last two, to go on from; removed at the end
 
     sqlkiln train --data PREPARED --model qwen2.5-coder-0.5b --out RUN
@@ -46,6 +47,7 @@ from sqlkiln.train.inputs import digests
 from sqlkiln.train.memory import require_memory
 from sqlkiln.train.methods import adapter_folder, load_trainable, trained_count
 from sqlkiln.train.rows import Layout, Rows
+from sqlkiln.train.trackers import reporting_into, require_trackers
 from sqlkiln.train.watch import LOSSES, Bar, Watcher, mean_loss, read_log
 from sqlkiln.train.weights import local_weights
 
@@ -180,29 +182,32 @@ def _trainer(config: SftConfig, folder: Path, out: Path) -> tuple[Trainer, Rows]
     from accelerate import PartialState
     from transformers import PrinterCallback, ProgressCallback, Trainer, set_seed
 
+    require_trackers(config.report_to)
     set_seed(config.seed)
     state = PartialState(cpu=not torch.cuda.is_available(), timeout=timedelta(hours=1))
     with state.main_process_first():
         local_weights(config.model)  # fetched and dequantised by one process alone
+    require_memory(config)
     model, tokenizer = load_trainable(config)
     encoder = Encoder(tokenizer, config.target, config.schema_style)
     rows = build_rows(config, folder, encoder)
-    require_memory(model, config.tokens, config.gradient_checkpointing)
     steps = _steps(config, rows)
     watcher = Watcher(
         out, config.checkpoint_minutes, _heldout(config, folder, encoder), config.heldout_times
     )
-    trainer = Trainer(
-        model=model,
-        args=_arguments(config, out, steps),
-        train_dataset=rows,
-        data_collator=lambda items: items[0],
-        compute_loss_func=answer_loss,
-        callbacks=[watcher],
-    )
+    with reporting_into(out):
+        trainer = Trainer(
+            model=model,
+            args=_arguments(config, out, steps),
+            train_dataset=rows,
+            data_collator=lambda items: items[0],
+            compute_loss_func=answer_loss,
+            callbacks=[watcher],
+        )
+    watcher.tell = trainer.log
     trainer.remove_callback(PrinterCallback)  # it prints to stdout, as the usual bar does
     if trainer.pop_callback(ProgressCallback):
-        trainer.add_callback(Bar())
+        trainer.add_callback(Bar(watcher))
     return trainer, rows
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -38,15 +38,19 @@ class Watcher(TrainerCallback):
         self._heldout = heldout
         self._times = times if len(heldout) else 0
         self._began = self._saved = monotonic()
-        self._first_step = 0
-        self._earlier_s = 0.0
+        self._first_step = self._first_tokens = 0
+        self._earlier_s = self._measuring_s = 0.0
+        self.tell: Callable[[dict[str, float]], None] | None = None
+        """Passes on to trackers what was measured."""
+        self.latest: dict[str, str] = {}
+        """What a bar shows: loss, tokens a second, and held-out accuracy once it is known."""
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
     ) -> None:
         """Forget lines of steps that will be taken again."""
         self._began = self._saved = monotonic()
-        self._first_step = state.global_step
+        self._first_step, self._first_tokens = state.global_step, _tokens(state)
         kept = [entry for entry in read_log(self._path) if entry["step"] <= state.global_step]
         self._earlier_s = max((e["seconds"] for e in kept if "loss" in e), default=0.0)
         if state.is_world_process_zero:
@@ -62,6 +66,9 @@ class Watcher(TrainerCallback):
         done = state.global_step - self._first_step
         seconds = monotonic() - self._began
         left_s = seconds / max(1, done) * (state.max_steps - state.global_step)
+        training_s = max(1e-6, seconds - self._measuring_s)
+        tokens_per_s = (_tokens(state) - self._first_tokens) / training_s
+        self.latest |= {"loss": f"{logs['loss']:.3f}", "tokens/s": f"{tokens_per_s:.0f}"}
         self._write(
             {
                 "step": state.global_step,
@@ -69,7 +76,8 @@ class Watcher(TrainerCallback):
                 "loss": round(logs["loss"], 5),
                 "rate": logs["learning_rate"],
                 "grad_norm": round(float(logs.get("grad_norm", 0.0)), 4),
-                "tokens": state.num_input_tokens_seen,
+                "tokens": _tokens(state),
+                "tokens_per_s": round(tokens_per_s, 1),
                 "seconds": round(self._earlier_s + seconds, 1),
                 "left_s": round(left_s),
             }
@@ -84,7 +92,7 @@ class Watcher(TrainerCallback):
         if control.should_log and self._is_time():
             control.should_save = True
         if self._times and _is_due(state.global_step, state.max_steps, self._times):
-            self._measure(state, seen["model"])
+            self._measure(state, control, seen["model"])
 
     def on_save(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
@@ -98,9 +106,15 @@ class Watcher(TrainerCallback):
         broadcast_object_list(told)
         return told[0]
 
-    def _measure(self, state: TrainerState, model: Any) -> None:
+    def _measure(self, state: TrainerState, control: TrainerControl, model: Any) -> None:
         began = monotonic()
         found = self._heldout.measure(model)
+        self._measuring_s += monotonic() - began
+        self.latest["EX"] = f"{found.right}/{found.asked}"
+        if self.tell is not None:
+            due = control.should_log  # which telling anything sets back
+            self.tell({"eval_loss": found.loss, "eval_accuracy": found.right / found.asked})
+            control.should_log = due
         if state.is_world_process_zero:
             self._write(
                 {
@@ -119,12 +133,16 @@ class Watcher(TrainerCallback):
 
 
 class Bar(ProgressCallback):
-    """The usual progress bar with the loss in it; all of it goes to stderr."""
+    """The usual progress bar with what the watcher saw last; all of it goes to stderr."""
+
+    def __init__(self, watcher: Watcher) -> None:
+        super().__init__()
+        self._watcher = watcher
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
-        """Show the loss beside the bar."""
-        if self.training_bar is not None and "loss" in (logs or {}):
-            self.training_bar.set_postfix(loss=f"{float(logs['loss']):.3f}")
+        """Show loss, speed and accuracy beside the bar."""
+        if self.training_bar is not None:
+            self.training_bar.set_postfix(self._watcher.latest)
 
 
 def read_log(path: Path) -> list[dict[str, Any]]:
@@ -142,6 +160,10 @@ def mean_loss(entries: Sequence[dict[str, Any]]) -> float:
         total += entry["loss"] * (entry["step"] - before)
         before = entry["step"]
     return round(total / max(1, before), 5)
+
+
+def _tokens(state: TrainerState) -> int:
+    return int(state.num_input_tokens_seen)
 
 
 def _line(entry: dict[str, Any]) -> str:

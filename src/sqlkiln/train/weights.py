@@ -7,6 +7,8 @@ sees just what inference runs: an adapter is learnt on top of the rounded weight
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from shutil import rmtree
 from tempfile import mkdtemp
@@ -43,12 +45,35 @@ def load_model(
         StorageFull: if there is no room for dequantised weights.
     """
     transformers = _import_transformers()
-    from safetensors import SafetensorError
-
     source = str(local_weights(spec))
-    try:
+    with _told(spec, source):
         tokenizer = transformers.AutoTokenizer.from_pretrained(source)
         model = transformers.AutoModelForCausalLM.from_pretrained(source, dtype=dtype, **options)
+    return model, tokenizer
+
+
+def load_shape(spec: str) -> PreTrainedModel:
+    """The model that `spec` names, less its weights: they have shapes, and take no memory.
+
+    Raises:
+        ModelNotFound, ModelCorrupt, MissingDependency, StorageFull: as `load_model`.
+    """
+    transformers = _import_transformers()
+    import torch
+
+    source = str(local_weights(spec))
+    with _told(spec, source), torch.device("meta"):
+        config = transformers.AutoConfig.from_pretrained(source)
+        shape: PreTrainedModel = transformers.AutoModelForCausalLM.from_config(config)
+    return shape
+
+
+@contextmanager
+def _told(spec: str, source: str) -> Iterator[None]:
+    from safetensors import SafetensorError
+
+    try:
+        yield
     except (OSError, ValueError, SafetensorError) as error:
         reason = str(error).splitlines()[0]
         kind = ModelCorrupt if Path(source).exists() else ModelNotFound
@@ -56,7 +81,6 @@ def load_model(
             f"cannot load the base {spec}: {reason}; give a catalogue name, a GGUF file, a folder "
             "of transformers weights, or a name on the Hugging Face Hub"
         ) from error
-    return model, tokenizer
 
 
 def local_weights(spec: str) -> Path | str:
