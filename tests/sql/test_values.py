@@ -186,6 +186,66 @@ def test_a_value_in_several_columns_is_found_in_each(tmp_path, cache):
         assert set(found(index, "all of Oslo")) == {("a", "x", "Oslo"), ("b", "z", "oslo")}
 
 
+# --------------------------------------------------------------------------- other scripts
+
+
+@pytest.fixture
+def worldwide(tmp_path, cache):
+    path = tmp_path / "staff.sqlite"
+    rows = {
+        "staff": [
+            ("田中", "東京"),
+            ("鈴木一郎", "大阪市"),
+            ("さくら", "はい"),
+            ("王小明", "上海"),
+            ("김철수", "서울"),
+            ("สมชาย", "กรุงเทพ"),
+            ("ขาว", "3年生"),
+            ("国際電気通信基礎技術研究所", "京"),
+        ]
+    }
+    create_sqlite(path, "CREATE TABLE staff (name TEXT, place TEXT, 部署 TEXT)", {})
+    with closing(sqlite3.connect(path)) as connection, connection:
+        texts = [(*row, "部署") for row in rows["staff"]]
+        connection.executemany("INSERT INTO staff VALUES (?, ?, ?)", texts)
+    with opened(path) as index:
+        yield index
+
+
+@pytest.mark.parametrize(
+    ("question", "values"),
+    [
+        ("which staff is 田中", ["田中"]),
+        ("staff in 東京", ["東京"]),
+        ("staff called 鈴木一郎?", ["鈴木一郎"]),
+        ("鈴木一郎さんはどこで働いていますか", ["鈴木一郎"]),
+        ("有多少员工在上海工作?", ["上海"]),
+        ("王小明在哪里?", ["王小明"]),
+        ("さくらの住所", ["さくら"]),
+        ("名前が「さくら」の人", ["さくら"]),
+        ("서울에서 일하는 직원", ["서울"]),
+        ("김철수는 어디에 있습니까", ["김철수"]),
+        ("พนักงานชื่อสมชายอยู่ที่ไหน", ["สมชาย"]),
+        ("คนในกรุงเทพ", ["กรุงเทพ"]),
+        ("3年生は何人", ["3年生"]),
+        ("国際電気通信基礎技術研究所の人", ["国際電気通信基礎技術研究所"]),
+        ("田、中", []),
+        ("京の人", []),
+        ("はいつ", []),
+        ("ขาวๆ ข้าว", ["ขาว"]),
+        ("สีขาวั", []),
+        ("eat 에서 는", []),
+    ],
+)
+def test_values_are_found_in_scripts_without_spaces(worldwide, question, values):
+    assert [hit.value for hit in worldwide.search(question)] == values
+
+
+def test_the_name_of_a_column_is_a_weak_hit_there_too(worldwide):
+    (hit,) = worldwide.search("各部署の人数")
+    assert (hit.value, hit.score < 0.6) == ("部署", True)
+
+
 # --------------------------------------------------------------------------- the file
 
 

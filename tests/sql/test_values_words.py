@@ -20,6 +20,14 @@ def test_words_are_compared_without_case_accents_and_possessives():
 
 def test_scripts_without_spaces_give_a_word_a_character():
     assert folded_words("東京 tower") == ["東", "京", "tower"]
+    assert folded_words("佐々木・ション") == [*"佐々木", "シ", "ョ", "ン"]
+    assert [word.text for word in words("ジョン")] == ["ジ", "ョ", "ン"]
+
+
+def test_korean_particles_are_words_of_their_own():
+    found = words("서울에서 김철수는 나이 eats")
+    assert [word.text for word in found] == ["서울", "에서", "김철수", "는", "나이", "eats"]
+    assert (found[1].start, found[1].end, found[2].start) == (2, 4, 5)
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from sqlkiln.core.errors import MissingDependency
 from sqlkiln.sql.values_read import ColumnTexts
 from sqlkiln.sql.values_words import folded_words, name_parts, squeezed, stem
 
-LAYOUT = b"sqlkiln-values/2\n"
+LAYOUT = b"sqlkiln-values/3\n"
 WRITTEN, STEMS, INITIALS = 0, 1, 2
 """What a key was made of."""
 

@@ -1,23 +1,36 @@
 """Words of questions, cells and names made comparable: folded, stemmed, and measured for typos.
 
 Pure functions over text. English is what stemming knows; words of other languages are compared as
-they are, less case and accents. Scripts that are written without spaces give one word a character.
+they are, less case and accents. Scripts that are written without spaces give one word a character;
+of Korean words the particles at their ends are words of their own.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 
-_UNSPACED = "\u0e00-\u0eff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+_UNSPACED = (
+    "\u0e00-\u0eff\u3005-\u3007\u3040-\u30fa\u30fc-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+    "\U00020000-\U000323af"
+)
+_IS_UNSPACED = re.compile(rf"[{_UNSPACED}]")
 _WORD = re.compile(rf"[{_UNSPACED}]|[^\W_{_UNSPACED}]+(?:['\u2019][^\W_]+)*")
 _ABBREVIATION = re.compile(r"\b(?:[^\W\d_]\.){2,}(?:[^\W\d_]\b)?")
 _CAMEL = re.compile(
     r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|(?<=\d)(?=[^\W\d_])|(?<=[^\W\d_])(?=\d)"
 )
+PARTICLES = (
+    "에서는 에서의 으로는 이라는 에서 에게 에는 에도 께서 으로 까지 부터 라는 이고 이나 처럼"
+    " 보다 한테 은 는 이 가 을 를 의 에 와 과 도 로 만 인"
+).split()
+"""What Korean hangs on to its nouns, the longer ones first."""
+
+_PARTICLE = re.compile(rf"(?<=[가-힣]{{2}})(?:{'|'.join(PARTICLES)})\Z")
 _VOWEL = re.compile(r"[aeiouy]")
 _ROOT_ENDINGS = (
     "ational ization isation ations ation ition ments ement ment ness ities ity ions ion ers er ors"
@@ -46,14 +59,27 @@ def fold(text: str) -> str:
 
 def words(text: str) -> tuple[Word, ...]:
     """The words of `text` in order; a possessive 's is left off, 'U.S.A.' is one word."""
-    found = []
+    found: list[Word] = []
     text = _ABBREVIATION.sub(lambda m: m.group().replace(".", "").ljust(len(m.group())), text)
     for match in _WORD.finditer(text):
         written = match.group()
         if written[-2:].lower() in ("'s", "\u2019s"):
             written = written[:-2]
-        found.append(Word(written, fold(written), match.start(), match.start() + len(written)))
+        found += _apart(written, match.start())
     return tuple(found)
+
+
+def _apart(written: str, start: int) -> Iterator[Word]:
+    """A word, and behind it the Korean particle at its end."""
+    particle = None if written.isascii() else _PARTICLE.search(written)
+    cuts = [0, particle.start(), len(written)] if particle else [0, len(written)]
+    for first, end in pairwise(cuts):
+        yield Word(written[first:end], fold(written[first:end]), start + first, start + end)
+
+
+def is_unspaced(character: str) -> bool:
+    """Whether `character` is of a script that is written without spaces."""
+    return _IS_UNSPACED.match(character) is not None
 
 
 def folded_words(text: str) -> list[str]:
