@@ -1,13 +1,17 @@
 import json
+import sqlite3
 import time
 
+import duckdb
 import pytest
 
 from sqlkiln.core import plugins
 from sqlkiln.core.errors import QueryError, UsageError
 from sqlkiln.core.plugins import DatasetOptions
 from sqlkiln.core.records import Column, DatabaseSchema, ForeignKey, Table
+from sqlkiln.sql.database_build import create_sqlite
 from sqlkiln.sql.repair import Repaired, repair
+from sqlkiln.sql.repair_reserved import IN_SQLITE, TABLES_IN_DUCKDB
 from sqlkiln.sql.repair_values import stored_spelling
 
 DDL = """
@@ -573,6 +577,98 @@ def test_names_that_need_quotes_get_them():
     assert repaired.sql == 'SELECT "Größe (cm)" FROM `my käse`'
     repaired = repair("SELECT T1.SELECT, T1.groesse FROM [my käse] T1", hard)
     assert repaired.fixes == ()
+
+
+TABLES_OF_WORDS = {
+    "order": ("id", "total", "from"),
+    "group": ("id", "order"),
+    "t": ("id", "x"),
+}
+
+
+@pytest.fixture(scope="module", params=["sqlite", "duckdb"])
+def worded(request, tmp_path_factory):
+    """A database whose tables are called like words of SQL, and its schema."""
+    path = tmp_path_factory.mktemp("words") / f"words.{request.param}"
+    creations = []
+    for name, columns in TABLES_OF_WORDS.items():
+        listed = ", ".join(f'"{column}" INTEGER' for column in columns)
+        creations.append(f'CREATE TABLE "{name}" ({listed})')
+    if request.param == "sqlite":
+        create_sqlite(path, ";".join(creations), {})
+    else:
+        with duckdb.connect(str(path)) as connection:
+            connection.execute(";".join(creations))
+    database = plugins.open_database(path)
+    yield database, database.schema(0)
+    database.close()
+
+
+@pytest.mark.parametrize(
+    ("sql", "expected"),
+    [
+        ("SELECT total FROM order", 'SELECT total FROM "order"'),
+        ("SELECT order.id FROM Order", 'SELECT "order".id FROM "Order"'),
+        ("SELECT g.id FROM t, order AS g", 'SELECT g.id FROM t, "order" AS g'),
+        ("SELECT order.* FROM t AS order", 'SELECT "order".* FROM t AS "order"'),
+        (
+            "SELECT group.id FROM order JOIN group ON order.id = group.id",
+            'SELECT "group".id FROM "order" JOIN "group" ON "order".id = "group".id',
+        ),
+        (
+            "SELECT x FROM t WHERE EXISTS (SELECT 1 FROM group WHERE group.id = t.id)",
+            'SELECT x FROM t WHERE EXISTS (SELECT 1 FROM "group" WHERE "group".id = t.id)',
+        ),
+        (
+            "WITH check AS (SELECT 1 AS x) SELECT check.x FROM check",
+            'WITH "check" AS (SELECT 1 AS x) SELECT "check".x FROM "check"',
+        ),
+        ("SELECT count(*) FROM orders", 'SELECT count(*) FROM "order"'),
+    ],
+)
+def test_tables_called_like_words_of_sql_get_quotes(sql, expected, worded):
+    database, schema = worded
+    with pytest.raises(QueryError):
+        database.execute(sql)
+    assert repair(sql, schema).sql == expected
+    database.execute(expected)
+    assert repair(expected, schema) == Repaired(expected)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT order.from FROM order",
+        "SELECT order.nope FROM order",
+        "SELECT from FROM order",
+        "SELECT x AS order FROM t ORDER BY order",
+        "SELECT order.from AS group FROM t AS order JOIN order ON t.id = order.id",
+        "WITH order AS (SELECT 1 AS x) SELECT x FROM order",
+    ],
+)
+def test_words_of_sql_are_quoted_all_or_none(sql, worded):
+    database, schema = worded
+    repaired = repair(sql, schema)
+    assert (repaired.sql == sql) is (repaired.fixes == ())
+    if repaired.fixes:
+        database.execute(repaired.sql)
+
+
+def test_both_names_of_a_column_are_quoted(worded):
+    _, schema = worded
+    mended = repair("SELECT order.from FROM order", schema)
+    column = '"from"' if schema.dialect == "sqlite" else "from"
+    assert mended.sql == f'SELECT "order".{column} FROM "order"'
+
+
+def test_only_what_is_refused_is_a_word_that_needs_quotes():
+    with sqlite3.connect(":memory:") as lite, duckdb.connect() as duck:
+        for connection, words in ((lite, IN_SQLITE), (duck, TABLES_IN_DUCKDB)):
+            for word in words:
+                connection.execute(f'CREATE TABLE "{word}" (x INTEGER)')
+                for sql in (f"SELECT x FROM {word}", f'SELECT 1 FROM "{word}" AS {word}'):
+                    with pytest.raises((sqlite3.Error, duckdb.Error)):
+                        connection.execute(sql)
 
 
 def test_without_foreign_keys_a_primary_key_links_columns_of_its_name():

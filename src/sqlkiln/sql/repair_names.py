@@ -243,11 +243,11 @@ def ambiguous(statement: Statement) -> Mend | None:
 def quoting(statement: Statement) -> Mend | None:
     """Quote names that need it, and take single quotes for double ones where a name must stand."""
     for name in statement.ill_quoted:
-        where = place(name)
-        if where is not None:
-            shown = f'"{name.name}"'
+        alike = (n for n in statement.ill_quoted if n.name.lower() == name.name.lower())
+        edits = [Edit(*where, f'"{each.name}"') for each in alike if (where := place(each))]
+        if edits:
             detail = f"put {name.name} in double quotes, since it is a name"
-            return Mend(Fix("quoting", detail), (Edit(*where, shown),))
+            return Mend(Fix("quoting", detail), tuple(edits))
     return unquoted_names(statement.sql, statement.schema, statement.faults)
 
 

@@ -19,6 +19,7 @@ from sqlglot.errors import SqlglotError
 from sqlkiln.core.records import DatabaseSchema, Table
 from sqlkiln.sql.explain_names import Names, source_nodes
 from sqlkiln.sql.parse import parse
+from sqlkiln.sql.repair_reserved import ill_quoted
 from sqlkiln.sql.repair_text import Edit, fold, place, quote_identifier
 
 Status = Literal["found", "several", "missing", "text", "open"]
@@ -28,19 +29,6 @@ _HIDDEN_TABLES = ("sqlite_", "pragma_", "duckdb_", "pg_")
 _SHADOWS = tuple(
     "_data _idx _content _docsize _config _segments _segdir _stat _node _parent _rowid".split()
 )
-_RESERVED_IN_SQLITE = frozenset(
-    """ADD ALL ALTER AND AS AUTOINCREMENT BETWEEN CASE CHECK COLLATE COMMIT CONSTRAINT CREATE
-    DEFAULT DEFERRABLE DELETE DISTINCT DROP ELSE ESCAPE EXCEPT EXISTS FOREIGN FROM GROUP HAVING IN
-    INDEX INSERT INTERSECT INTO IS ISNULL JOIN LIMIT NOTNULL NULL ON OR ORDER PRIMARY REFERENCES
-    SET TABLE THEN TO TRANSACTION UNION UNIQUE UPDATE USING VALUES WHEN WHERE""".split()
-)
-_RESERVED_IN_DUCKDB = frozenset(
-    """ANALYSE ANALYZE ASC ASYMMETRIC BOTH CHECK COLLATE COLUMN CONSTRAINT DEFAULT DEFERRABLE DESC
-    DESCRIBE DO END FOREIGN GROUP IN INITIALLY LEADING LIMIT OFFSET ORDER PLACING PRIMARY
-    REFERENCES SHOW SOME SYMMETRIC TABLE TO TRAILING UNIQUE VARIADIC WINDOW""".split()
-)
-"""What sqlglot takes for a column's name, and the database does not."""
-
 _BEYOND = (exp.Lambda, exp.Pivot, exp.Comprehension, exp.Command, exp.DDL, exp.DML)
 """What brings names along that no table has."""
 
@@ -287,19 +275,7 @@ class Statement:
     @cached_property
     def ill_quoted(self) -> tuple[exp.Expr, ...]:
         """Names that stand in quotes of the wrong kind, or are words of SQL and in no quotes."""
-        known = {fold(c.name) for table in self.schema.tables for c in table.columns}
-        names = [c.this for c in self.columns if fold(c.this.name) in known]
-        return tuple(name for name in names if self._is_ill_quoted(name))
-
-    def _is_ill_quoted(self, name: exp.Expr) -> bool:
-        where = place(name)
-        if where is None:
-            return False
-        bare = not name.parent or not name.parent.args.get("table")
-        if isinstance(name, exp.Literal):
-            return not self.is_sqlite and not bare
-        words = _RESERVED_IN_SQLITE if self.is_sqlite else _RESERVED_IN_DUCKDB if bare else ()
-        return not name.args.get("quoted") and name.name.upper() in words
+        return tuple(ill_quoted(self.tree, self.columns, self.schema))
 
     @property
     def faults(self) -> int:
@@ -348,6 +324,8 @@ def read_statement(sql: str, schema: DatabaseSchema) -> Statement | None:
     """Parse `sql`; None where it is not one query, or has names that cannot be followed."""
     tree = parse(sql, schema.dialect)
     if not isinstance(tree, exp.Query) or tree.find(*_BEYOND) is not None:
+        return None
+    if any(isinstance(f.this, exp.Select | exp.SetOperation) for f in tree.find_all(exp.From)):
         return None
     tables = {fold(table.name) for table in schema.tables}
     if any(fold(cte.alias) in tables for cte in tree.find_all(exp.CTE)):
