@@ -79,6 +79,16 @@ def test_a_base_is_known_by_its_sha256_too(tmp_path):
         adapters.find_for("smollm2-135m", path)
 
 
+def test_a_base_is_known_by_its_name_on_the_hub_too(tmp_path):
+    hub = "Qwen/Qwen2.5-Coder-0.5B-Instruct"
+    assert adapters.catalogue_name(hub) == QWEN
+    assert adapters.catalogue_name("microsoft/phi-2") == "microsoft/phi-2"
+    path = write_adapter(tmp_path / "a.gguf", model=hub)
+    assert adapters.find_for(QWEN, path) == tmp_path / "a.gguf"
+    with pytest.raises(UsageError, match=r"trained on Qwen/.*, not on smollm2-135m"):
+        adapters.find_for("smollm2-135m", path)
+
+
 def test_a_model_is_no_adapter(tmp_path):
     path = tmp_path / "m.gguf"
     write_adapter(path)

@@ -166,6 +166,16 @@ def test_layouts_of_transformers_folders(tmp_path, config, module, tensor, moved
     assert layout.ordered("blk.2.attn_v.weight", rows) is rows
 
 
+def test_a_model_on_the_hub_is_known_by_the_config_beside_its_adapter(twins, tmp_path):
+    architecture, base, _ = twins
+    model = adapted(architecture, tmp_path / "peft")
+    model.config.save_pretrained(tmp_path / "peft" / "base")
+    card = Card(name="sql", model="somebody/something")
+    done = export_adapter(tmp_path / "peft", tmp_path / "sql.gguf", card)
+    assert distance(in_llama_cpp(base, done.path), in_transformers(model)) < NEAR
+    assert read_card(done.path).model == "somebody/something"
+
+
 def test_unknown_architectures_are_refused(tmp_path):
     (tmp_path / "config.json").write_text(
         '{"model_type": "bloom", "num_attention_heads": 2, "num_hidden_layers": 3}'

@@ -26,6 +26,13 @@ CARD_KEY = "sqlkiln.card"
 
 _SUFFIX = ".gguf"
 
+_ON_THE_HUB = {
+    "HuggingFaceTB/SmolLM2-135M-Instruct": "smollm2-135m",
+    "Qwen/Qwen2.5-Coder-0.5B-Instruct": "qwen2.5-coder-0.5b",
+    "Qwen/Qwen2.5-Coder-1.5B-Instruct": "qwen2.5-coder-1.5b",
+}
+"""The weights that models of the catalogue were made from, by their names on the Hub."""
+
 
 class Card(Record):
     """What an adapter is, what it was made of, and how its prompt must look.
@@ -51,6 +58,11 @@ class Card(Record):
     examples: int = 0
     scores: dict[str, float] = Field(default_factory=dict)
     created: str = ""
+
+
+def catalogue_name(model: str) -> str:
+    """The name in the catalogue of a model on the Hub that is there too; any other as it is."""
+    return _ON_THE_HUB.get(model, model)
 
 
 def shipped_folder() -> Path:
@@ -152,7 +164,7 @@ def find_for(model: str, name: str) -> Path:
     card = read_card(path)
     if card is None or model not in MODELS:
         return path
-    if card.model != model and card.model_sha256 != MODELS[model].sha256:
+    if catalogue_name(card.model) != model and card.model_sha256 != MODELS[model].sha256:
         raise UsageError(
             f"adapter of another model: {name} was trained on {card.model}, not on {model}; use "
             f"--model {card.model}, another adapter, or --adapter none"

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from shutil import copytree
 
 import numpy as np
 import torch
@@ -19,7 +20,7 @@ from safetensors.torch import save_file
 
 from sqlkiln.core.errors import UsageError
 from sqlkiln.train.export_changes import CONFIG, WEIGHTS, Adapter, Change, read_config, read_peft
-from sqlkiln.train.export_layout import Matrix
+from sqlkiln.train.export_layout import BASE, Matrix
 
 
 def average(parts: Sequence[tuple[Path, float]], to: Path, rank: int | None = None) -> float:
@@ -51,6 +52,8 @@ def average(parts: Sequence[tuple[Path, float]], to: Path, rank: int | None = No
     to.mkdir(parents=True, exist_ok=True)
     (to / CONFIG).write_text(json.dumps(config, indent=1), encoding="utf-8")
     save_file(tensors, to / WEIGHTS, metadata={"format": "pt"})
+    if (parts[0][0] / BASE).is_dir():
+        copytree(parts[0][0] / BASE, to / BASE, dirs_exist_ok=True)
     return float(np.mean(left_out))
 
 

@@ -34,7 +34,7 @@ from sqlkiln.models.adapters import CARD_KEY, Card
 from sqlkiln.models.card_text import card_text
 from sqlkiln.train.export_card import card_of, peft_folder
 from sqlkiln.train.export_changes import Change, Changes, in_layout, nearest, read_peft
-from sqlkiln.train.export_layout import Layout, Matrix, read_layout
+from sqlkiln.train.export_layout import Layout, Matrix, layout_for
 
 ADAPTER_TYPES = {"f16": GGMLQuantizationType.F16, "q8_0": GGMLQuantizationType.Q8_0}
 DORA_RANK_FACTOR = 4
@@ -92,7 +92,7 @@ def export_adapter(
         raise UsageError(
             f"no such type of adapter: {kind!r}; choose one of {', '.join(ADAPTER_TYPES)}"
         )
-    adapter, layout = read_peft(folder), read_layout(card.model)
+    adapter, layout = read_peft(folder), layout_for(card.model, folder)
     changes = in_layout(adapter, layout, str(folder))
     products, left_out, rank = changes.products, 0.0, adapter.rank
     alpha = adapter.alpha

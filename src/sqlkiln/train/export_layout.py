@@ -14,10 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sqlkiln.core.errors import DataError, UsageError
-from sqlkiln.models.catalog import resolve
+from sqlkiln.models.adapters import catalogue_name
+from sqlkiln.models.catalog import MODELS, resolve
 from sqlkiln.models.gguf import read_numbers, read_texts
 
 Matrix = NDArray[np.float32]
+
+BASE = "base"
+"""In the folder of a trained adapter: what is known of the model below it, less its weights."""
 
 _BY_MODEL_TYPE = {
     "llama": "llama",
@@ -107,6 +111,20 @@ def read_layout(spec: str) -> Layout:
         kv_heads=numbers.get("attention.head_count_kv", heads),
         path=path,
     )
+
+
+def layout_for(model: str, adapter: Path) -> Layout:
+    """The layout of `model`, which `adapter`, a folder that training wrote, was trained on.
+
+    Of a model that was taken from the Hub, the config lies beside the adapter, in `BASE`.
+
+    Raises:
+        ModelNotFound, UsageError, DataError: as `read_layout`.
+    """
+    saved = adapter / BASE / "config.json"
+    if model not in MODELS and not Path(model).expanduser().exists() and saved.is_file():
+        return _from_config(saved)
+    return read_layout(catalogue_name(model))
 
 
 def _from_config(path: Path) -> Layout:

@@ -10,6 +10,7 @@ import torch
 from safetensors import SafetensorError
 
 from sqlkiln.core.errors import DataError, UsageError
+from sqlkiln.models.adapters import catalogue_name
 from sqlkiln.train.export_card import peft_folder
 from sqlkiln.train.export_changes import Change
 from sqlkiln.train.export_layout import read_layout
@@ -48,7 +49,7 @@ def go_on_from(model: PreTrainedModel, adapter: Path, trained_on: str, dropout: 
 def _from_gguf(model: PreTrainedModel, adapter: str, trained_on: str, dropout: float) -> Any:
     from peft import LoraConfig, get_peft_model
 
-    layout = read_layout(trained_on)
+    layout = read_layout(catalogue_name(trained_on))
     changes = read_changes(adapter, trained_on, layout).products
     linear = [name for name, module in model.named_modules() if isinstance(module, torch.nn.Linear)]
     stored = {name: layout.tensor(name) for name in linear}
