@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import pytest
 import typer
@@ -94,6 +95,34 @@ def test_legs_are_averaged(run, tmp_path, tiny):
         run("average", peft, *given)
     with pytest.raises(UsageError, match=r"no adapter to export: .*elsewhere"):
         run("average", peft, tmp_path / "elsewhere", *given)
+
+
+@pytest.mark.parametrize("weights", [(2, -1), (0.5, 0.6), (0.3, 0.3), (1, None), ("nan", 0.5)])
+def test_weights_that_make_no_mean_are_refused(run, tmp_path, weights):
+    legs = [f"leg{n}" + (f":{w}" if w is not None else "") for n, w in enumerate(weights)]
+    with pytest.raises(UsageError, match=r"no weights of a mean: leg0:.* each must be above 0 and"):
+        run("average", *legs, "--to", tmp_path / "mean.gguf")
+    with pytest.raises(UsageError, match=r"not a weight: 'x' in 'leg1:x'; write RUN:0\.5"):
+        run("average", "leg1:x", "leg2", "--to", tmp_path / "mean.gguf")
+
+
+@pytest.mark.parametrize("command", ["export", "average", "merge"])
+def test_what_is_written_is_called_a_gguf(run, tmp_path, command):
+    given = ("--model", "m") if command == "merge" else ()
+    with pytest.raises(
+        UsageError, match=r"not the name of a GGUF file: mine; write --to mine\.gguf"
+    ):
+        run(command, "a", *given, "--to", "mine")
+
+
+def test_the_card_of_a_run_is_shown_before_it_is_exported(run, tmp_path, tiny):
+    base, peft = tiny
+    shutil.copytree(peft, tmp_path / "leg" / "adapter")
+    config = tmp_path / "leg" / "adapter" / "adapter_config.json"
+    told = json.loads(config.read_text()) | {"base_model_name_or_path": base}
+    config.write_text(json.dumps(told))
+    card = json.loads(run("show", tmp_path / "leg", "--json"))
+    assert (card["name"], card["model"], card["method"], card["rank"]) == ("leg", base, "lora", 8)
 
 
 def test_what_cannot_be_exported_is_refused(run, tmp_path, tiny):

@@ -21,6 +21,9 @@ _adapters = typer.Typer(
     no_args_is_help=True, help="List adapters, show their cards, export and merge them."
 )
 
+SUM_MAY_MISS = 1e-6
+"""By rounding, as in three weights of a third."""
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 To = Annotated[Path, typer.Option(metavar="FILE", help="The GGUF file to write.")]
 TrainedOn = Annotated[
@@ -85,15 +88,27 @@ def show(
     name: Annotated[str, typer.Argument(metavar="ADAPTER", help="Name or path.")],
     as_json: AsJson = False,
 ) -> None:
-    """Print an adapter's card."""
+    """Print an adapter's card; of a run of train, the card that it would be exported with."""
     from sqlkiln.models.adapters import find, read_card
     from sqlkiln.models.card_text import card_text
 
-    path = find(name)
-    card = read_card(path)
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        card: Card | None = _card_to_be(folder)
+    else:
+        card = read_card(find(name))
     if card is None:
-        raise UsageError(f"no card: {path} was not made by sqlkiln; ask whoever made it")
+        raise UsageError(f"no card: {find(name)} was not made by sqlkiln; ask whoever made it")
     typer.echo(card.model_dump_json(indent=2) if as_json else card_text(card), nl=as_json)
+
+
+def _card_to_be(folder: Path) -> Card:
+    with _train_extra():
+        from sqlkiln.train.export_card import card_of, peft_folder
+        from sqlkiln.train.export_changes import read_peft
+    adapter = read_peft(peft_folder(folder))
+    told = {"method": adapter.method, "rank": adapter.rank, "alpha": adapter.alpha}
+    return card_of(folder, folder.absolute().name).model_copy(update=told)
 
 
 @_adapters.command()
@@ -120,6 +135,7 @@ def export(
     with _train_extra():
         from sqlkiln.train.export import export_adapter
         from sqlkiln.train.export_card import card_of, peft_folder
+    _require_gguf(to)
     card = card_of(
         folder,
         to.stem,
@@ -152,13 +168,14 @@ def average(
 ) -> None:
     """Write the mean of adapters as one GGUF adapter of the same size.
 
-    Weights that are not given share what is left of 1. Legs that went on from one another are
-    often better together than each of them.
+    Each weight is above 0, and all add up to 1: those that are not given share what is left. Legs
+    that went on from one another are often better together than each of them.
     """
     with _train_extra():
         from sqlkiln.train.average import average as write
         from sqlkiln.train.export import export_adapter
         from sqlkiln.train.export_card import card_of, peft_folder
+    _require_gguf(to)
     parts = [(Path(name).expanduser(), weight) for name, weight in _shared(runs)]
     told = {
         "model": model,
@@ -181,12 +198,38 @@ def average(
 
 
 def _shared(runs: list[str]) -> list[tuple[str, float]]:
-    """Names and weights; those that are not given share what is left of 1."""
-    given = [(text, Path(text).expanduser().exists()) for text in runs]
-    weighted = [(text, None) if is_path else parse(text) for text, is_path in given]
+    """Names and weights; those that are not given share what is left of 1.
+
+    Raises:
+        UsageError: if what stands after a colon is no number, or it is no mean.
+    """
+    weighted = [_weighed(text) for text in runs]
     rest = 1.0 - sum(weight for _, weight in weighted if weight is not None)
     bare = sum(weight is None for _, weight in weighted)
-    return [(name, rest / bare if weight is None else weight) for name, weight in weighted]
+    shares = [(name, rest / bare if weight is None else weight) for name, weight in weighted]
+    total = sum(weight for _, weight in shares)
+    if not all(0 < weight <= 1 for _, weight in shares) or abs(total - 1) > SUM_MAY_MISS:
+        found = ", ".join(f"{name}:{weight:g}" for name, weight in shares)
+        raise UsageError(
+            f"no weights of a mean: {found}, {total:g} in all; each must be above 0 and at most 1, "
+            "and they must add up to 1"
+        )
+    return shares
+
+
+def _weighed(text: str) -> tuple[str, float | None]:
+    name, colon, weight = text.rpartition(":")
+    if not colon or Path(text).expanduser().exists():
+        return text, None
+    try:
+        return name, float(weight)
+    except ValueError:
+        raise UsageError(f"not a weight: {weight!r} in {text!r}; write RUN:0.5") from None
+
+
+def _require_gguf(to: Path) -> None:
+    if to.suffix != ".gguf":
+        raise UsageError(f"not the name of a GGUF file: {to}; write --to {to}.gguf")
 
 
 @_adapters.command()
@@ -201,6 +244,7 @@ def merge(
     """Add adapters to a base, each by its weight, as one GGUF model."""
     with _train_extra():
         from sqlkiln.train.export_merged import merge as write
+    _require_gguf(to)
     weighted = [parse(text) for text in adapters]
     done = write(weighted, model, to, _merged_card(to.stem, weighted, model), kind)
     typer.echo(f"{done.path}: {done.bytes:,} bytes, {done.changed} tensors changed")
