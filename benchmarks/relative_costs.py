@@ -2,9 +2,10 @@
 
     sqlkiln tune-budget --dataset spider --data SPIDER_DIR --limit 200 --out RUN
     python benchmarks/relative_costs.py RUN/curve.json
-    python benchmarks/relative_costs.py RUN/curve.json --write
+    python benchmarks/relative_costs.py RUN/curve.json --keep greedy+link+mend vote:4 --write
 
-`--write` puts them where sqlkiln looks, without it they are printed only.
+`--write` puts them where sqlkiln looks, without it they are printed only; `--keep` names those that
+are worth offering, if not all are.
 """
 
 from __future__ import annotations
@@ -23,9 +24,13 @@ def main() -> None:
     """Print the multiples of a curve, and write them if that is asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("curve", type=Path)
+    parser.add_argument("--keep", nargs="+", metavar="STRATEGY")
     parser.add_argument("--write", action="store_true")
     given = parser.parse_args()
     found = relative_to_baseline(read_curve(given.curve))
+    if given.keep:
+        kept = {name: found.strategies[name] for name in given.keep}
+        found = found.model_copy(update={"strategies": kept})
     print(found.about)
     for name, times in found.strategies.items():
         print(

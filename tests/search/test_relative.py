@@ -22,6 +22,7 @@ from sqlkiln.search.relative import (
     read_relative,
     relative_to_baseline,
 )
+from sqlkiln.serve.session import DEFAULT_STRATEGY
 
 HERE = {"system": "Linux", "processor": "Abacus", "cores": 2}
 PACE = Pace(read_per_s=100.0, written_per_s=50.0, measured_at="2026-07-11")
@@ -102,11 +103,14 @@ def test_without_greedy_there_is_nothing_to_compare_with():
 
 def test_those_that_come_with_sqlkiln_can_be_used():
     shipped = read_relative()
-    assert shipped.strategies["greedy"].gain == 0
-    assert shipped.strategies["greedy"].p50 == pytest.approx(1)
+    default = shipped.strategies[DEFAULT_STRATEGY]
+    assert default.gain > 0
+    assert 1 <= default.p50 < 1.5
+    assert min(one.mean for one in shipped.strategies.values()) == default.mean
     assert len(shipped.strategies) >= 3
-    assert shipped.questions >= 24
+    assert shipped.questions >= 60
     for name in shipped.strategies:
+        assert "+link" in name  # a large schema does not fit otherwise
         assert open_strategy(name).name == name
 
 

@@ -22,8 +22,8 @@ from sqlkiln.scoring.curve import Curve
 Situation = Literal["first", "warm"]
 """Whether the model has yet to read the schema."""
 
-SAME = 1e-9
-"""Accuracies that differ by no more are equal."""
+SAME = 0.01
+"""Accuracies that differ by no more are equal: a curve of some hundred questions tells no less."""
 
 _BUDGET = re.compile(r"(\d+(?:\.\d+)?|\.\d+)\s*(ms|s|usd)", re.IGNORECASE)
 

@@ -251,11 +251,13 @@ def _by_relative_costs(
     among = _available(estimated(relative, pace, situation, prompt_chars, priced))
     known = [o for o in among if (o.seconds if budget.seconds else o.usd_per_1000) is not None]
     if not known:
+        multiples = {offer.strategy: relative.strategies[offer.strategy].mean for offer in among}
+        cheapest = min(multiples, key=multiples.__getitem__, default=BASELINE)
         return Choice(
-            BASELINE,
+            cheapest,
             fits=False,
             reason=f"budget {budget.text}: nothing is known of how fast {asking.model} is here, so "
-            f"the cheapest strategy was taken, {BASELINE}; measure with sqlkiln tune-budget",
+            f"the cheapest strategy was taken, {cheapest}; measure with sqlkiln tune-budget",
             estimated=True,
         )
     speed = f", times the speed of {asking.model} here ({pace.told})" if pace else ""
