@@ -19,6 +19,7 @@ from transformers import AutoTokenizer
 
 from sqlkiln.core.config import read_recipe
 from sqlkiln.core.runner import run_recipe
+from sqlkiln.models.adapters import read_card
 from sqlkiln.train.chat import CHATML
 
 RECIPES = Path(__file__).parents[2] / "recipes"
@@ -47,6 +48,12 @@ SMALL = (
 """What must be smaller in a test; a few questions again and again, so that they are learnt."""
 
 
+def training(name):
+    """The settings of the stage `sft` in a recipe."""
+    steps = read_recipe(RECIPES / f"{name}.toml").steps
+    return next(step.config for step in steps if step.stage.name == "sft")
+
+
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
     """Where runs go: the data is prepared once for all presets."""
@@ -59,12 +66,12 @@ def test_a_preset_learns_on_a_twin_of_its_base(name, place, monkeypatch):
     kind, template = PRESETS[name]
     twin = write_twin(kind, place / name, template)
     settings = [*SMALL, f"sft.model={twin}", f"prepare.data={place}"]
-    asked = read_recipe(RECIPES / f"{name}.toml").steps[-1].config
+    asked = training(name)
     if asked.method == "qlora" and not torch.cuda.is_available():
         settings.append("sft.method=lora")  # four bits need CUDA; all else is as in the recipe
     recipe = replace(read_recipe(RECIPES / f"{name}.toml", settings), path=Path("twins.toml"))
 
-    *_, trained = run_recipe(recipe, place)
+    *_, trained, exported = run_recipe(recipe, place)
 
     log = (trained.folder / "loss.jsonl").read_text().splitlines()
     losses = [entry["loss"] for entry in map(json.loads, log) if "loss" in entry]
@@ -79,14 +86,14 @@ def test_a_preset_learns_on_a_twin_of_its_base(name, place, monkeypatch):
     }
     assert ranks == {asked.rank}
     assert AutoTokenizer.from_pretrained(adapter).chat_template == (template or CHATML)
+    card = read_card(exported.folder / "twins.gguf")
+    assert (card.model, card.rank, card.target) == (str(twin), asked.rank, asked.target)
+    assert card.data_licence == "CC BY-SA 4.0 (Spider)"
 
 
 def test_presets_are_set_as_the_systems_that_they_stand_for():
     told = {
-        name: config
-        for name in PRESETS
-        if name.startswith("preset")
-        for config in [read_recipe(RECIPES / f"{name}.toml").steps[-1].config]
+        name: config for name in PRESETS if name.startswith("preset") for config in [training(name)]
     }
     assert {name: (c.model, c.method, c.rank, c.alpha, c.dropout) for name, c in told.items()} == {
         "preset-phi-2": ("microsoft/phi-2", "lora", 16, 32, 0.05),
