@@ -56,7 +56,8 @@ def test_it_tells_what_was_trained_and_what_is_next(train, tmp_path):
 
 def test_all_weights_are_no_adapter_to_export(train, tmp_path):
     *_, last = train("--method", "full").splitlines()
-    assert last.startswith(f"all weights are in {tmp_path / 'run' / 'adapter'}: train on from them")
+    assert last.startswith(f"make a model of it: sqlkiln adapters merge {tmp_path / 'run'} --model")
+    assert last.endswith(f"or train on with --model {tmp_path / 'run' / 'adapter'}")
     assert (tmp_path / "run" / "adapter" / "model.safetensors").is_file()
 
 

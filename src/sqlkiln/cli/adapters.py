@@ -241,10 +241,22 @@ def merge(
     to: To,
     kind: Annotated[str, typer.Option("--type", help="f16, q8_0, q4_1 or q4_0.")] = "q8_0",
 ) -> None:
-    """Add adapters to a base, each by its weight, as one GGUF model."""
+    """Add adapters to a base, each by its weight, as one GGUF model.
+
+    A run of `train --method full` has no adapter, but all weights: it stands alone, and --model is
+    what it was trained from.
+    """
     with _train_extra():
+        from sqlkiln.train.export_card import card_of_full, full_folder
+        from sqlkiln.train.export_full import write_full
         from sqlkiln.train.export_merged import merge as write
     _require_gguf(to)
+    run = Path(adapters[0]).expanduser()
+    weights = full_folder(run) if len(adapters) == 1 else None
+    if weights is not None:
+        full = write_full(weights, model, to, card_of_full(run, to.stem, model), kind)
+        typer.echo(f"{full.path}: {full.bytes:,} bytes, {full.changed} tensors written")
+        return
     weighted = [parse(text) for text in adapters]
     done = write(weighted, model, to, _merged_card(to.stem, weighted, model), kind)
     typer.echo(f"{done.path}: {done.bytes:,} bytes, {done.changed} tensors changed")

@@ -66,10 +66,10 @@ def train(
     if as_json:
         print_json({"run": str(out), **counts})
     else:
-        _show(out, counts, full=config.method == "full")
+        _show(out, counts, config.model if config.method == "full" else None)
 
 
-def _show(out: Path, counts: dict[str, Any], full: bool) -> None:
+def _show(out: Path, counts: dict[str, Any], model: str | None) -> None:
     typer.echo(
         f"{out}: {counts['examples']:,} examples in {counts['steps']:,} steps, "
         f"{counts['trained_parameters']:,} parameters trained, mean loss {counts['loss']:.3f}"
@@ -80,10 +80,10 @@ def _show(out: Path, counts: dict[str, Any], full: bool) -> None:
             f"held out: {held['heldout_right']} of {held['heldout_asked']} right, "
             f"loss {held['heldout_loss']:.3f}"
         )
-    if full:
+    if model:
         typer.echo(
-            f"all weights are in {out / 'adapter'}: train on from them with --model, or make a "
-            "GGUF model of them with llama.cpp's convert_hf_to_gguf.py"
+            f"make a model of it: sqlkiln adapters merge {out} --model {model} --to NAME.gguf, if "
+            f"that is a GGUF file or of the catalogue; or train on with --model {out / 'adapter'}"
         )
     else:
         typer.echo(f"export it: sqlkiln adapters export {out} --to NAME.gguf")

@@ -31,6 +31,28 @@ def peft_folder(folder: Path) -> Path:
     )
 
 
+def full_folder(folder: Path) -> Path | None:
+    """Where all weights lie that training by method `full` wrote; None if it is no such run."""
+    for place in (folder, folder / "adapter"):
+        if (place / "config.json").is_file() and any(place.glob("*.safetensors")):
+            return None if (place / CONFIG).is_file() else place
+    return None
+
+
+def card_of_full(folder: Path, name: str, model: str) -> Card:
+    """The card of the weights in `folder`, a run of method `full`, as a model like `model`.
+
+    Raises:
+        DataError: if the run is damaged.
+    """
+    run = folder if (folder / "adapter").is_dir() else folder.parent
+    manifest = read_manifest(run)
+    told: dict[str, Any] = {"created": datetime.now(UTC).date().isoformat()}
+    if manifest is not None and manifest.stage == "sft":
+        told |= _of_run(run, manifest)
+    return Card(**told | {"name": name, "model": model, "method": "full"})
+
+
 def card_of(folder: Path, name: str, **known: Any) -> Card:
     """The card of the adapter in `folder`, a run or what PEFT saved; `known` fields win.
 

@@ -65,6 +65,12 @@ class Layout:
         found = self._names.get_name(module)
         return f"{found}.weight" if found else None
 
+    def part(self, parameter: str) -> str | None:
+        """The GGUF name of a parameter of transformers, weight or bias, if it has one."""
+        module, _, kind = parameter.rpartition(".")
+        found = self._names.get_name(module)
+        return f"{found}.{kind}" if found else None
+
     def ordered(self, tensor: str, rows: Matrix) -> Matrix:
         """Put what belongs to the outputs of `tensor`, an axis 0 of any rank, into GGUF's order."""
         heads = self._interleaved(tensor)

@@ -59,6 +59,31 @@ def merge(
         ModelNotFound: if the base, or an adapter, is not there.
         DataError: if an adapter is damaged.
     """
+    layout, path = base_layout(model, kind)
+    reader = GGUFReader(path)
+    shapes = {tensor.name: _matrix_shape(tensor) for tensor in reader.tensors}
+    weighted = [(read_changes(name, model, layout), weight) for name, weight in adapters]
+    for (name, _), (changes, _) in zip(adapters, weighted, strict=True):
+        _require_fitting(name, changes, shapes, model)
+    changed = {tensor for changes, _ in weighted for tensor in changes.products}
+    stored, file_type = MERGED_TYPES[kind]
+    with drafted(to) as draft:
+        writer = GGUFWriter(draft, layout.architecture)
+        copy_settings(reader, writer, {"general.file_type": file_type, CARD_KEY: card})
+        kinds = {name: stored for name in changed}
+        write_tensors(reader, writer, kinds, _merged(reader, weighted, kinds))
+        writer.close()
+    write_atomic(to.with_suffix(".md"), card_text(card))
+    return Merged(to, len(changed), to.stat().st_size)
+
+
+def base_layout(model: str, kind: str) -> tuple[Layout, Path]:
+    """The layout of `model` and its GGUF file, to write another of the type `kind` like it.
+
+    Raises:
+        UsageError: if `kind` is not one of `MERGED_TYPES`, or `model` is no GGUF file.
+        ModelNotFound: if there is no such model.
+    """
     if kind not in MERGED_TYPES:
         raise UsageError(
             f"no such type of model: {kind!r}; choose one of {', '.join(MERGED_TYPES)}"
@@ -69,20 +94,7 @@ def merge(
             f"no GGUF file to merge into: {model} is a folder; give a GGUF file or a name of the "
             "catalogue"
         )
-    reader = GGUFReader(layout.path)
-    shapes = {tensor.name: _matrix_shape(tensor) for tensor in reader.tensors}
-    weighted = [(read_changes(name, model, layout), weight) for name, weight in adapters]
-    for (name, _), (changes, _) in zip(adapters, weighted, strict=True):
-        _require_fitting(name, changes, shapes, model)
-    changed = {tensor for changes, _ in weighted for tensor in changes.products}
-    stored, file_type = MERGED_TYPES[kind]
-    with drafted(to) as draft:
-        writer = GGUFWriter(draft, layout.architecture)
-        _copy_settings(reader, writer, {"general.file_type": file_type, CARD_KEY: card})
-        _write_tensors(reader, writer, weighted, {name: stored for name in changed})
-        writer.close()
-    write_atomic(to.with_suffix(".md"), card_text(card))
-    return Merged(to, len(changed), to.stat().st_size)
+    return layout, layout.path
 
 
 def read_changes(name: str, model: str, layout: Layout) -> Changes:
@@ -127,7 +139,7 @@ def _require_fitting(
             )
 
 
-def _copy_settings(reader: GGUFReader, writer: GGUFWriter, changed: dict[str, Any]) -> None:
+def copy_settings(reader: GGUFReader, writer: GGUFWriter, changed: dict[str, Any]) -> None:
     """Copy the metadata of the base, with what has `changed`; the vocabulary comes last."""
     writer.add_file_type(changed["general.file_type"])
     writer.add_string(CARD_KEY, changed[CARD_KEY].model_dump_json())
@@ -139,13 +151,17 @@ def _copy_settings(reader: GGUFReader, writer: GGUFWriter, changed: dict[str, An
         writer.add_key_value(name, field.contents(), kind, sub_type=inner if is_array else None)
 
 
-def _write_tensors(
+def write_tensors(
     reader: GGUFReader,
     writer: GGUFWriter,
-    weighted: Sequence[tuple[Changes, float]],
     stored: Mapping[str, GGMLQuantizationType],
+    written: Iterator[np.ndarray[Any, Any]],
 ) -> None:
-    """Write one tensor after the other, so that no more than one is in memory."""
+    """Write one tensor after the other, so that no more than one is in memory.
+
+    `written` has all of the base's, in their order; those that are not `stored` anew keep their
+    type.
+    """
     for tensor in reader.tensors:
         if tensor.name in stored:
             empty, kind = stored_as(np.zeros((1, tensor.shape[0]), np.float32), stored[tensor.name])
@@ -158,7 +174,7 @@ def _write_tensors(
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_ti_data_to_file()
-    for data in _merged(reader, weighted, stored):
+    for data in written:
         writer.write_tensor_data(data)
 
 
