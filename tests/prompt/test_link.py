@@ -4,7 +4,7 @@ import pytest
 
 from sqlkiln.core.errors import UsageError
 from sqlkiln.core.records import Column, DatabaseSchema, ForeignKey, Table
-from sqlkiln.prompt.link import CHARS_A_TOKEN, Keep, Linked, focus, link, value_hints
+from sqlkiln.prompt.link import BROUGHT_ALONG, CHARS_A_TOKEN, Keep, Linked, focus, link, value_hints
 from sqlkiln.prompt.serialize import serialize
 from sqlkiln.sql.values import ValueHit
 
@@ -175,6 +175,34 @@ def test_order_is_that_of_the_schema_whatever_the_rank():
 def test_keeping_all_keeps_all():
     linked = link(MUSIC, "names of singers")
     assert focus(MUSIC, linked, keep=Keep(0, 0)).schema == MUSIC
+
+
+def test_a_budget_is_filled_where_no_column_is_spoken_of():
+    metrics = ", ".join(f"metric_{number} REAL" for number in range(400))
+    wide = DatabaseSchema(
+        db_id="wide", dialect="sqlite", tables=(table("metrics", f"id INT, {metrics}"),)
+    )
+    linked = link(wide, "What is the average voltage?")
+    focused = focus(wide, linked, budget_tokens=1000)
+    assert 900 < len(serialize(focused.schema)) / CHARS_A_TOKEN <= 1000
+    assert focused.omitted == ()
+    assert focused.omitted_columns == 401 - len(shown(focused.schema)["metrics"])
+    assert focus(wide, linked, keep=Keep(), budget_tokens=1000).omitted_columns == 400
+
+
+def test_tables_do_not_come_with_a_single_column():
+    traits = ", ".join(f"trait_{number} TEXT" for number in range(8))
+    many = DatabaseSchema(
+        db_id="many",
+        dialect="sqlite",
+        tables=tuple(table(f"area_{n}", f"area_{n}_id INT, {traits}") for n in range(300)),
+    )
+    focused = focus(many, link(many, "Which one is loudest?"), budget_tokens=1000)
+    widths = sorted(map(len, shown(focused.schema).values()))
+    assert len(widths) + len(focused.omitted) == 300
+    assert len(widths) > 8
+    assert widths[1] >= BROUGHT_ALONG  # but for the last one, which the budget may cut
+    assert sum(widths) + focused.omitted_columns == 9 * len(widths)
 
 
 @pytest.mark.parametrize("style", ["ddl", "compact", "mschema"])

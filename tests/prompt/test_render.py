@@ -1,7 +1,7 @@
 import pytest
 
 from sqlkiln.core.errors import UsageError
-from sqlkiln.core.plugins import Request
+from sqlkiln.core.plugins import Request, Variant
 from sqlkiln.core.records import Column, DatabaseSchema, Table
 from sqlkiln.prompt.hints import value_hint
 from sqlkiln.prompt.render import MAX_QUESTION_CHARS, Context, messages, task
@@ -57,9 +57,26 @@ def test_everything_that_is_known_stands_between_schema_and_question() -> None:
         )
 
 
-def test_one_omitted_table_is_singular() -> None:
-    turns = messages("t(a)", "q", dialect="sqlite", context=Context(omitted_tables=1))
-    assert turns[1].content == "Schema:\nt(a)\n(1 more table is not shown)\n\nQuestion: q"
+@pytest.mark.parametrize(
+    ("tables", "columns", "told"),
+    [
+        (1, 0, "(1 more table is not shown)"),
+        (0, 1, "(1 more column is not shown)"),
+        (0, 12, "(12 more columns are not shown)"),
+        (5, 1, "(5 more tables, and 1 more column of those above, are not shown)"),
+    ],
+)
+def test_what_is_left_out_is_counted(tables: int, columns: int, told: str) -> None:
+    known = Context(omitted_tables=tables, omitted_columns=columns)
+    turns = messages("t(a)", "q", dialect="sqlite", context=known)
+    assert turns[1].content == f"Schema:\nt(a)\n{told}\n\nQuestion: q"
+
+
+def test_a_variant_brings_its_own_counts() -> None:
+    asked = task(SCHEMA, "q", style="compact", context=Context(omitted_tables=3))
+    varied = asked.vary(Variant(SCHEMA, 0, omitted_columns=2))
+    content = varied.request(None).messages[1].content
+    assert content == "Schema:\nt(a)\n(2 more columns are not shown)\n\nQuestion: q"
 
 
 def test_a_cell_cannot_leave_its_quotes_nor_its_line() -> None:
@@ -124,3 +141,10 @@ def test_a_task_keeps_the_template_and_adds_its_stop() -> None:
     assert request.max_tokens == 7
     assert request.stop == ("END", "```")
     assert made.request(("SELECT 1", "no")).messages[1].content.endswith("Note: no")
+
+
+def test_a_name_that_is_shown_on_one_line_is_read_as_it_is() -> None:
+    columns = (Column(name="x\n)"), Column(name="x\r)"), Column(name="y z"))
+    schema = DatabaseSchema(db_id="d", dialect="sqlite", tables=(Table(name="t", columns=columns),))
+    made = task(schema, "q")
+    assert made.read('SELECT "x )", "y z" FROM t') == 'SELECT "x\n)", "y z" FROM t'

@@ -207,16 +207,16 @@ class Task:
 
 @dataclass(frozen=True)
 class Variant:
-    """Another way to put a question: what is None stays as it was.
+    """Another way to put a question: what is None stays as it was; `hints` are `value_hint`s.
 
-    `schema` lacks `omitted_tables` of the tables of the database; `hints` are values as
-    `prompt.hints.value_hint` states them.
+    `schema` lacks `omitted_tables` of the database's, and `omitted_columns` of the other tables.
     """
 
     schema: DatabaseSchema | None = None
     omitted_tables: int = 0
     hints: tuple[str, ...] | None = None
     target: str | None = None
+    omitted_columns: int = 0
 
 
 @dataclass(frozen=True)

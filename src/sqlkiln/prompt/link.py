@@ -2,13 +2,15 @@
 
 A score is the chance that an answer needs the table or column, by weights that were fitted on the
 training questions of Spider (`link_weights`); reasons say what it saw. `focus` leaves out what has
-next to no chance, or what does not fit into a budget, and never a key of a table that it keeps.
+next to no chance, or fills a budget with what is likeliest, and never cuts a key of a table that it
+keeps.
 No model is asked and nothing is read but the schema: value hits come from `sql.values`.
 """
 
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -23,6 +25,10 @@ from sqlkiln.sql.values import ValueHit
 
 CHARS_A_TOKEN = 3.3
 """How a budget of tokens is turned into characters of schema text."""
+
+BROUGHT_ALONG = 5
+"""A table that gets into a budget brings so many of its likeliest columns: one that showed a single
+column would tell a model next to nothing."""
 
 MOST_HINTS = 6
 _HINT_SCORE = 0.5
@@ -70,10 +76,15 @@ class Keep:
 
 @dataclass(frozen=True)
 class Focused:
-    """A schema cut to what a question is about, and the names of the tables left out."""
+    """A schema cut to what a question is about, and what was left out.
+
+    `omitted` are names of tables, `omitted_columns` the number of columns that the tables of
+    `schema` lack.
+    """
 
     schema: DatabaseSchema
     omitted: tuple[str, ...] = ()
+    omitted_columns: int = 0
 
 
 def link(
@@ -125,40 +136,53 @@ def focus(
 ) -> Focused:
     """Cut `schema` to what `linked` says is needed, in the order that it has.
 
-    With `budget_tokens` its text in `style` is held within about so many tokens, though the
-    likeliest table always stays. Primary keys stay, and foreign keys between tables that do.
+    Without a budget, what has less chance than `keep` goes. With `budget_tokens` its text in
+    `style` is held within about so many tokens, though the likeliest table always stays: the
+    likeliest of all fill them, or of what `keep` keeps, if that is given too. Primary keys stay,
+    and foreign keys between tables that do.
 
     Raises:
         UsageError: if there is no such style.
     """
-    keep = keep or Keep()
+    keep = keep or (Keep() if budget_tokens is None else Keep(0.0, 0.0))
     tables = {t.name for t in linked.tables[:1]}
     tables |= {t.name for t in linked.tables if t.score >= keep.table}
-    columns = {
-        (c.table, c.name) for c in linked.columns if c.score >= keep.column and c.table in tables
-    }
-    focused = _cut(schema, tables, columns)
+    ranked = [c for c in linked.columns if c.score >= keep.column and c.table in tables]
+    focused = _cut(schema, tables, {(c.table, c.name) for c in ranked})
     if budget_tokens is None or _tokens(focused, style) <= budget_tokens:
         return _told(schema, focused)
-    return _told(schema, _within(schema, linked, columns, budget_tokens, style))
+    return _told(schema, _within(schema, linked, _companies(ranked), budget_tokens, style))
 
 
 def _told(schema: DatabaseSchema, focused: DatabaseSchema) -> Focused:
-    staying = {table.name for table in focused.tables}
-    return Focused(focused, tuple(t.name for t in schema.tables if t.name not in staying))
+    staying = {table.name: len(table.columns) for table in focused.tables}
+    omitted = tuple(t.name for t in schema.tables if t.name not in staying)
+    every = sum(len(t.columns) for t in schema.tables if t.name in staying)
+    return Focused(focused, omitted, every - sum(staying.values()))
+
+
+def _companies(ranked: Sequence[RankedColumn]) -> list[tuple[str, str]]:
+    """The columns as they rank, but for those that the first of each table brings along."""
+    of_table: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for column in ranked:
+        of_table[column.table].append((column.table, column.name))
+    order: dict[tuple[str, str], None] = {}
+    for column in ranked:
+        order.update(dict.fromkeys(of_table[column.table][:BROUGHT_ALONG]))
+        order[column.table, column.name] = None
+    return list(order)
 
 
 def _within(
     schema: DatabaseSchema,
     linked: Linked,
-    columns: set[tuple[str, str]],
+    order: Sequence[tuple[str, str]],
     budget_tokens: int,
     style: str,
 ) -> DatabaseSchema:
     """Take columns, and with the first of each table the table, as long as there is room."""
-    order = [(c.table, c.name) for c in linked.columns if (c.table, c.name) in columns]
     first = linked.tables[0].name
-    low, high = 0, len(order)
+    low, high = 0, min(len(order), int(budget_tokens * CHARS_A_TOKEN))
     while low < high:
         middle = (low + high + 1) // 2
         if _tokens(_cut(schema, *_taken(first, order[:middle])), style) <= budget_tokens:

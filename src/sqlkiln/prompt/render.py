@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from sqlkiln.core.errors import UsageError
 from sqlkiln.core.plugins import Message, Request, Task, Variant
 from sqlkiln.core.records import DatabaseSchema
-from sqlkiln.prompt.serialize import DEFAULT_STYLE, check_style, serialize
+from sqlkiln.prompt.serialize import DEFAULT_STYLE, check_style, serialize, unshown_names
 from sqlkiln.prompt.targets import DEFAULT_TARGET, prefill, read_target, stop
 
 MAX_QUESTION_CHARS = 4000
@@ -24,12 +24,13 @@ class Context:
     """What a prompt may tell besides schema and question.
 
     `hints` are values as `prompt.hints.value_hint` states them. The schema lacks `omitted_tables`
-    of the database's tables.
+    of the database's tables, and of those that it has `omitted_columns`.
     """
 
     evidence: str = ""
     hints: Sequence[str] = ()
     omitted_tables: int = 0
+    omitted_columns: int = 0
 
 
 _NOTHING = Context()
@@ -55,6 +56,7 @@ def task(
     line = check_question(question)
     blank = template or Request(messages=())
     blank = replace(blank, stop=(*blank.stop, *stop(target)))
+    unshown = unshown_names(schema)
 
     def request(failed: tuple[str, str] | None) -> Request:
         turns = messages(
@@ -68,12 +70,19 @@ def task(
         return replace(blank, messages=turns)
 
     def read(completion: str) -> str:
-        return read_target(target, completion, schema.dialect)
+        sql = read_target(target, completion, schema.dialect)
+        for shown, name in unshown.items():
+            sql = sql.replace(shown, name)
+        return sql
 
     def vary(variant: Variant) -> Task:
         shown = context
         if variant.schema is not None:
-            shown = replace(shown, omitted_tables=variant.omitted_tables)
+            shown = replace(
+                shown,
+                omitted_tables=variant.omitted_tables,
+                omitted_columns=variant.omitted_columns,
+            )
         if variant.hints is not None:
             shown = replace(shown, hints=variant.hints)
         return task(
@@ -109,7 +118,7 @@ def messages(
     """
     title = _DIALECT_TITLES.get(dialect, dialect)
     system = f"You translate questions into {title} SQL. Answer with one SELECT query, no prose."
-    asked = f"Schema:\n{schema_text}\n{_omission(context.omitted_tables)}\n"
+    asked = f"Schema:\n{schema_text}\n{_omission(context)}\n"
     if context.evidence.strip():
         asked += f"Hint: {_one_line(context.evidence)}\n"
     if context.hints:
@@ -134,10 +143,19 @@ def check_form(target: str, style: str) -> None:
     check_style(style)
 
 
-def _omission(tables: int) -> str:
-    if not tables:
+def _omission(context: Context) -> str:
+    tables, columns = context.omitted_tables, context.omitted_columns
+    if tables and columns:
+        both = f"{_more(tables, 'table')}, and {_more(columns, 'column')} of those above,"
+        return f"({both} are not shown)\n"
+    if not tables and not columns:
         return ""
-    return f"({tables} more table{'s are' if tables > 1 else ' is'} not shown)\n"
+    one = _more(tables, "table") if tables else _more(columns, "column")
+    return f"({one} {'is' if tables + columns == 1 else 'are'} not shown)\n"
+
+
+def _more(number: int, thing: str) -> str:
+    return f"{number} more {thing}{'s' if number > 1 else ''}"
 
 
 def check_question(question: str) -> str:

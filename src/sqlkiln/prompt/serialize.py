@@ -7,8 +7,9 @@ Three styles, measured against each other in docs/LOG.md; `DEFAULT_STYLE` is the
 - `mschema`: one block a table with types, key marks and sample values, after M-Schema
   (XiYan-SQL, arXiv 2411.08599).
 
-Sample values come from the user's cells. They are cut to `VALUE_CHARS`, and escaped so that they
-cannot end the line they stand on. What this module does not do: rank, choose or cut tables.
+Sample values come from the user's cells, and names may come from the header of a file. Values are
+cut to `VALUE_CHARS`, and neither can end the line it stands on. What this module does not do: rank,
+choose or cut tables.
 """
 
 from collections.abc import Callable
@@ -41,18 +42,37 @@ def check_style(style: str) -> None:
 
 
 def quote_name(name: str) -> str:
-    """Double-quote `name` if SQL needs it (spaces, symbols, leading digit, reserved words)."""
+    """Double-quote `name` if SQL needs it (spaces, symbols, leading digit, reserved words).
+
+    Control characters and line ends are shown as spaces: a name stays on its line.
+    """
     plain = name.isascii() and name.replace("_", "a").isalnum() and not name[:1].isdigit()
     if plain and name.upper() not in _RESERVED:
         return name
-    return '"' + name.replace('"', '""') + '"'
+    return '"' + _one_line(name).replace('"', '""') + '"'
+
+
+def unshown_names(schema: DatabaseSchema) -> dict[str, str]:
+    """Names that are shown otherwise than they are, quoted: as `quote_name` has it, as they are.
+
+    Of several that are shown alike it is the first.
+    """
+    names = [name for t in schema.tables for name in (t.name, *(c.name for c in t.columns))]
+    found: dict[str, str] = {}
+    for name in names:
+        if not name.isprintable():
+            found.setdefault(quote_name(name), '"' + name.replace('"', '""') + '"')
+    return found
 
 
 def quote_value(value: str, chars: int = VALUE_CHARS) -> str:
     """Show a cell as one line: at most `chars` characters, control characters escaped."""
     cut = value if len(value) <= chars else value[: chars - 1] + "…"
-    escaped = "".join(c if c.isprintable() else " " for c in cut)
-    return "'" + escaped.replace("'", "''") + "'"
+    return "'" + _one_line(cut).replace("'", "''") + "'"
+
+
+def _one_line(text: str) -> str:
+    return "".join(c if c.isprintable() else " " for c in text)
 
 
 def _ddl(schema: DatabaseSchema) -> str:
@@ -64,7 +84,7 @@ def _ddl_table(table: Table) -> str:
     lines = []
     for column in table.columns:
         inline = " PRIMARY KEY" if keys == [column.name] else ""
-        kind = f" {column.type}" if column.type else ""
+        kind = f" {_one_line(column.type)}" if column.type else ""
         lines.append(f"  {quote_name(column.name)}{kind}{inline}")
     if len(keys) > 1:
         lines.append(f"  PRIMARY KEY ({_names(tuple(keys))})")
@@ -128,7 +148,7 @@ def _names(names: tuple[str, ...]) -> str:
 
 def _short_type(declared: str) -> str:
     """`VARCHAR(20)` becomes `varchar`: length and precision cost tokens and say little."""
-    return declared.partition("(")[0].strip().lower()
+    return _one_line(declared.partition("(")[0]).strip().lower()
 
 
 _WRITERS: dict[str, Callable[[DatabaseSchema], str]] = {
