@@ -6,10 +6,10 @@ import pytest
 
 from sqlkiln.core import plugins
 from sqlkiln.core.errors import UsageError
-from sqlkiln.core.plugins import TokenLogprob, Watch
+from sqlkiln.core.plugins import Limits, TokenLogprob, Watch
 from sqlkiln.models.scripted import Scripted
-from sqlkiln.prompt.render import task
-from sqlkiln.search import ballot
+from sqlkiln.prompt.render import Context, task
+from sqlkiln.search import ballot, compose
 from sqlkiln.search.ballot import Vote
 from sqlkiln.search.compose import Settings
 from sqlkiln.search.spellings import StoredSpellings
@@ -101,6 +101,8 @@ def solve(spec, database, answers, question="Which cities are French?"):
         ("vote:5+mend", "vote:5+mend"),
         ("vote", "vote"),
         ("vote+link", "vote:8+link"),
+        ("greedy+mend-value_moved+link", "greedy+link+mend-value_moved"),
+        ("vote:3+mend-sort_direction-quoting", "vote:3+mend-quoting-sort_direction"),
     ],
 )
 def test_a_strategy_is_named_by_its_settings(spec, name):
@@ -115,6 +117,11 @@ def test_a_strategy_is_named_by_its_settings(spec, name):
             "unknown switch of a strategy: 'lnk'; there are link, scope, mend, retry, sure",
         ),
         ("greedy:3+link", "greedy makes one candidate: greedy:3.link; write vote:3.link"),
+        (
+            "greedy+mend-value_movd",
+            "unknown kind of mend: 'value_movd'; did you mean 'value_moved'",
+        ),
+        ("greedy+link-quoting", "only mend has kinds to leave out: 'link-quoting'; write link, or"),
         ("vote:1", "a vote takes at least 2 candidates; write vote:2, or greedy for one"),
         ("vote:65", "cannot take 65 candidates; ask for 1 to 64"),
         ("vote:x", "cannot read the settings ':x' of a strategy; write NAME"),
@@ -155,8 +162,12 @@ def test_link_cuts_a_large_schema_and_says_so(warehouse):
     assert len(model.prompts[0]) < 5_000
     [note] = solution.notes
     shown = int(note.split()[3])
-    assert note == f"schema cut to {shown} of 100 tables"
-    assert f"({100 - shown} more tables are not shown)" in model.prompts[0]
+    columns = int(note.split()[7])
+    assert note == f"schema cut to {shown} of 100 tables, {columns} of 1,279 columns"
+    assert model.prompts[0].count("REAL") > 50  # what is likeliest fills the budget
+    left_out = f"({100 - shown} more tables, and "
+    [told] = [line for line in model.prompts[0].splitlines() if line.startswith(left_out)]
+    assert "of those above, are not shown)" in told
     assert solution.chosen.result.rows == (("green",),)
 
 
@@ -182,6 +193,59 @@ def test_mend_turns_an_order_that_is_the_wrong_way_round(places):
     solution, _ = solve("greedy+mend", places, [counted], "Which country has the most cities?")
     assert solution.chosen.result.rows == (("FR",),)
     assert solution.chosen.fixes == ("sorted the largest first, for 'most'",)
+
+
+def test_a_kind_of_mend_can_be_switched_off(places):
+    sql = "SELECT id FROM city WHERE name = 'lyon'"
+    solution, _ = solve("greedy+mend-value_spelling", places, [sql])
+    assert (solution.chosen.sql, solution.chosen.fixes) == (sql, ())
+    solution, _ = solve("vote:2+mend-missing_join", places, [sql.replace("id", "region")] * 2)
+    assert "no such column: region" in solution.chosen.error
+
+
+def test_evidence_is_searched_for_values(places):
+    model = Overheard([PLAIN])
+    known = Context(evidence="southern means Peruvian")
+    asked = task(places.schema(), "Which are southern?", context=known)
+    plugins.open_strategy("greedy+link").solve(asked, model, places, Watch())
+    assert "Values: country.title = 'Peru'" in model.prompts[0]
+
+
+def test_what_is_only_written_is_mended_by_name_and_not_run(places):
+    wrong = "SELECT nam FROM city WHERE name = 'lyon'"
+    model = Overheard([wrong])
+    asked = task(places.schema(), "Which cities are French?")
+    strategy = plugins.open_strategy("greedy+mend+sure")
+    solution = strategy.write(asked, model, places, Watch())
+    assert solution.chosen.sql == "SELECT name FROM city WHERE name = 'lyon'"
+    assert (solution.chosen.result, solution.chosen.error) == (None, None)
+    assert len(solution.chosen.fixes) == 1
+    assert 0 < solution.confidence < 1
+
+
+def test_what_waits_for_a_refusal_cannot_go_without_running(places):
+    strategy = plugins.open_strategy("greedy+scope+mend+retry")
+    with pytest.raises(UsageError, match=r"\+scope waits for .*leave \+scope and \+retry out"):
+        strategy.write(task(places.schema(), "q"), Overheard([]), places, Watch())
+
+
+def test_scope_may_write_columns_that_were_cut(tmp_path, monkeypatch):
+    kept = []
+
+    def within(backend, schema, target):
+        kept.append(len(schema.tables[0].columns))
+        return backend
+
+    monkeypatch.setattr(compose, "within", within)
+    metrics = ", ".join(f"metric_{number} REAL" for number in range(400))
+    database = plugins.open_database(
+        build(tmp_path / "wide.sqlite", f"CREATE TABLE readings (id INT, {metrics});")
+    )
+    question = "What is the average voltage?"
+    _, model = solve("greedy+link+scope", database, ["SELECT x FROM y"] * 2, question)
+    database.close()
+    assert "metric_399" not in model.prompts[0]
+    assert kept == [401]
 
 
 def test_retry_asks_again_with_the_error(places):
@@ -230,10 +294,93 @@ def test_voters_are_mended_too(places):
     assert solution.chosen.result.rows == (("Andes",),)
 
 
+def test_a_voter_that_fails_is_written_again_in_scope(places):
+    wrong = "SELECT x FROM y"
+    # Each failure takes three answers: the script takes no grammar, and is asked without.
+    solution, model = solve("vote:3+scope", places, [wrong, PLAIN, PLAIN, PLAIN])
+    assert [request.grammar[:8] for request in model.requests[:3]] == ["", "root ::=", ""]
+    assert solution.chosen.sql == PLAIN
+    assert solution.candidates[0].sql == wrong
+    assert [c.sql for c in solution.candidates[1:]] == [PLAIN, PLAIN]
+
+
+def test_a_vote_that_all_failed_in_is_told_the_error(places):
+    failed = []
+    model = Overheard(["SELECT x FROM y"] * 3 + [PLAIN])
+    asked = task(places.schema(), "Which cities are French?")
+    watch = Watch(on_retry=lambda sql, error: failed.append((sql, error)))
+    solution = plugins.open_strategy("vote:3+retry").solve(asked, model, places, watch)
+    assert "Note: " in model.prompts[-1]
+    assert solution.chosen.sql == PLAIN
+    assert solution.chosen is solution.candidates[-1]
+    assert failed == [("SELECT x FROM y", solution.candidates[0].error)]
+
+
+def test_a_vote_that_one_came_through_is_not_retried(places):
+    _, model = solve("vote:3+retry", places, ["SELECT x FROM y", PLAIN, PLAIN])
+    assert not any("Note: " in prompt for prompt in model.prompts)
+
+
+def test_the_rows_that_are_shown_do_not_decide_a_vote(places):
+    """Cut to one row, the same rows in three orders would be three results, and the other win."""
+    shown = plugins.open_database(places.path, Limits(max_rows=1))
+    answers = [
+        "SELECT 7",
+        "SELECT name FROM city ORDER BY name",
+        "SELECT name FROM city ORDER BY id",
+        "SELECT name FROM city ORDER BY id DESC",
+    ]
+    solution, _ = solve("vote:4", shown, answers)
+    shown.close()
+    assert solution.chosen.sql == answers[1]
+    assert solution.chosen.result.rows == (("Cusco",),)
+    assert solution.chosen.result.truncated
+    assert solution.candidates[2].result.rows == (("Paris",),)
+
+
+def test_a_close_vote_shows_the_rows_and_the_confidence_of_the_other(places):
+    shown = plugins.open_database(places.path, Limits(max_rows=1))
+    answers = [PLAIN, "SELECT nam FROM city", PLAIN]
+    solution, _ = solve("vote:3+mend+sure", shown, answers)
+    shown.close()
+    other = solution.other
+    assert (other.sql, other.rows, other.truncated) == (
+        "SELECT name FROM city",
+        (("Paris",),),
+        True,
+    )
+    assert (
+        other.difference == "2 rows against 3 rows: the second has 1 more, the others are the same"
+    )
+    assert len(other.fixes) == 1
+    assert 0 < other.confidence < solution.confidence
+
+
+def test_what_is_cut_even_for_the_count_stays_as_it_was(places, monkeypatch):
+    monkeypatch.setattr(ballot, "COUNTED", Limits(timeout_s=2.0, max_rows=2))
+    shown = plugins.open_database(places.path, Limits(max_rows=2))
+    spent = []
+    execute = shown.execute
+    monkeypatch.setattr(shown, "execute", lambda *given: spent.append(given) or execute(*given))
+    solution, _ = solve("vote:2", shown, ["SELECT name FROM city"] * 2)
+    shown.close()
+    assert solution.chosen.result.truncated
+    assert [len(given) for given in spent if "FROM city" in given[0]] == [1]
+
+
 def test_a_vote_shows_a_cut_schema_to_one_voter(warehouse):
     sql = "SELECT colour FROM parrot"
     _, model = solve("vote:3", warehouse, [sql] * 3, "Colours of parrots by owner name?")
     assert len(model.prompts[1]) < len(model.prompts[0]) / 4
+
+
+def test_no_voter_is_shown_more_than_fits(tmp_path):
+    traits = ", ".join(f"trait_{number} TEXT" for number in range(8))
+    tables = "".join(f"CREATE TABLE area_{n} (area_{n}_id INT, {traits});" for n in range(500))
+    database = plugins.open_database(build(tmp_path / "many.sqlite", tables))
+    _, model = solve("vote:2+link", database, ["SELECT x FROM y"] * 2, "Which one is loudest?")
+    database.close()
+    assert [len(prompt) < 5_500 for prompt in model.prompts] == [True, True]
 
 
 def test_a_vote_has_eight_candidates_unless_told(places):

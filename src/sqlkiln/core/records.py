@@ -192,6 +192,7 @@ class OtherReading(Record):
     `difference` is a sentence about both. `own_rows` are the first of the rows that only this one
     has, `winner_rows` the first of those that only the winner has; where the columns are not even
     as many, the first rows of each. Cells are data: escape them before they are shown.
+    `confidence` and `fixes` are its own, as an `Answer` has them.
     """
 
     sql: str
@@ -203,6 +204,8 @@ class OtherReading(Record):
     difference: str
     own_rows: tuple[Row, ...] = ()
     winner_rows: tuple[Row, ...] = ()
+    confidence: float | None = Field(default=None, ge=0, le=1)
+    fixes: tuple[str, ...] = ()
 
 
 class Answer(Record):
@@ -213,8 +216,8 @@ class Answer(Record):
     `other` is there if another answer was nearly chosen: the asker knows which one was meant.
     """
 
-    older: ClassVar[tuple[str, ...]] = ("answer/1", "answer/2")
-    schema_id: Literal["answer/3"] = "answer/3"
+    older: ClassVar[tuple[str, ...]] = ("answer/1", "answer/2", "answer/3")
+    schema_id: Literal["answer/4"] = "answer/4"
     question: str
     sql: str
     columns: tuple[str, ...] = ()

@@ -5,31 +5,47 @@
 The first candidate is the greedy one, as `greedy` with the same switches gives it. The next is
 greedy too, over the schema cut to what the question is about, and the others are sampled from the
 first one's prompt, which the model has read by then: that makes them cheap. They are made one after
-the other until the outcome can no longer change (`search.vote`).
+the other until the outcome can no longer change (`search.vote`). With `scope`, each that fails is
+written again at once; with `retry`, the model is told the error if all have failed.
+
+Candidates run under the caps of the database, which may be those of a display. What such a cap has
+cut is run once more for the count, up to `COUNTED` rows: of the same rows in other orders other
+ones would be left. The answer keeps the rows that the first run gave.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from functools import partial
+from time import perf_counter
 from typing import Self
 
-from sqlkiln.core.errors import UsageError
+from sqlkiln.core.errors import QueryError, UsageError
 from sqlkiln.core.plugins import (
     Backend,
     Candidate,
     Database,
+    Limits,
     Request,
     Solution,
     Task,
     Variant,
     Watch,
 )
-from sqlkiln.prompt.link import focus, link, value_hints
-from sqlkiln.search.compose import Composed, Settings, View, spelt_otherwise
+from sqlkiln.core.records import OtherReading
+from sqlkiln.prompt.link import Keep, focus, link, value_hints
+from sqlkiln.search.compose import (
+    ROOMY_TOKENS,
+    Composed,
+    Settings,
+    View,
+    said,
+    spelt_otherwise,
+)
 from sqlkiln.search.readings import other_reading
-from sqlkiln.search.vote import implies_rows, vote
+from sqlkiln.search.vote import Tally, implies_rows, vote
 
 DEFAULT_VOTES = 8
 TEMPERATURE = 0.7
@@ -37,7 +53,18 @@ TOP_P = 0.95
 CERTAIN = 0.9
 """The chance, as `+sure` tells it, from which on the first candidate is taken without a vote."""
 
+COUNTED = Limits(timeout_s=2.0, max_rows=10_000)
+"""What a result that was cut is run again under; where that fails it counts as it was cut."""
+
 _UNSEEN = Watch()
+
+
+@dataclass
+class _Made:
+    """The candidates as they were run, in the order they voted, and those that failed before."""
+
+    voting: list[Candidate] = field(default_factory=list)
+    failed: list[Candidate] = field(default_factory=list)
 
 
 class Vote:
@@ -48,6 +75,7 @@ class Vote:
         self._settings = settings or Settings(DEFAULT_VOTES)
         self.name = f"vote{settings or ''}"
         self._composed = Composed(self.name, self._settings)
+        self.estimates = self._composed.estimates
 
     @classmethod
     def configured(cls, settings: str) -> Self:
@@ -61,45 +89,95 @@ class Vote:
 
     def solve(self, task: Task, backend: Backend, database: Database, watch: Watch) -> Solution:
         """Answer `task`; the chosen candidate is one of the largest group."""
-        view = self._composed.view(task, database)
-        attempts = self._attempts(task, view, backend, database, watch)
-        tally, made = vote(attempts, implies_rows(task.question), is_sure=partial(self._sure, view))
-        solution = Solution(tally.winner, made, notes=view.notes, other=other_reading(tally))
-        return self._composed.judged(solution, view.task, tally if len(made) > 1 else None)
+        view, made = self._composed.view(task, database), _Made()
+        tasks = self._tasks(task, view, database)
+        attempts = [
+            partial(self._attempt, each, backend, database, _UNSEEN if number else watch, made)
+            for number, each in enumerate(tasks)
+        ]
+        tally, _ = vote(
+            attempts,
+            implies_rows(task.question),
+            is_sure=lambda _: self._sure(view, made.voting[0]),
+        )
+        chosen = made.voting[tally.groups[0].chosen if tally.groups else 0]
+        again = self._composed.retried(chosen, view.task, backend, database, watch)
+        tried = (*made.failed, *made.voting, *again)
+        solution = Solution(
+            again[0] if again else chosen,
+            tried,
+            notes=view.notes,
+            other=self._other(tally, made, view),
+        )
+        voted = len(made.voting) > 1 and not again
+        return self._composed.judged(solution, view.task, tally if voted else None)
+
+    def _attempt(
+        self, task: Task, backend: Backend, database: Database, watch: Watch, made: _Made
+    ) -> Candidate:
+        """One candidate as it is counted; as it was run it is kept in `made`."""
+        run = self._composed.attempt(task, backend, database, watch)
+        again = self._composed.scoped(run, task, backend, database)
+        if again:
+            made.failed.append(run)
+            run = again[0]
+        counted, seconds = _uncut(run, database)
+        made.voting.append(replace(run, execute_s=run.execute_s + seconds))
+        return counted
 
     def _sure(self, view: View, first: Candidate) -> bool:
         """Whether the first candidate is so likely right that a vote would be a waste."""
         confidence = self._composed.judged(Solution(first, (first,)), view.task).confidence
         return confidence is not None and confidence >= CERTAIN
 
+    def _other(self, tally: Tally, made: _Made, view: View) -> OtherReading | None:
+        """The other reading of a close vote, with the rows that its first run gave."""
+        other = other_reading(tally)
+        if other is None:
+            return None
+        first, second, *rest = tally.groups
+        rival = made.voting[second.chosen]
+        as_if = replace(tally, groups=(second, first, *rest))
+        judged = self._composed.judged(Solution(rival, (rival,)), view.task, as_if)
+        about: dict[str, object] = {"fixes": rival.fixes, "confidence": judged.confidence}
+        if rival.result is not None:
+            about |= {"rows": rival.result.rows, "truncated": rival.result.truncated}
+        return other.model_copy(update=about)
+
     def view(self, task: Task, database: Database) -> View:
         """`task` as the model sees it first."""
         return self._composed.view(task, database)
 
-    def _attempts(
-        self, task: Task, view: View, backend: Backend, database: Database, watch: Watch
-    ) -> Sequence[Callable[[], Candidate]]:
+    def _tasks(self, task: Task, view: View, database: Database) -> Sequence[Task]:
         first = [view.task, *self._otherwise(task, database)]
         sampled = [
             _sampled(view.task, seed) for seed in range(1, self._settings.votes - len(first) + 1)
         ]
-        tasks = [*first, *sampled][: self._settings.votes]
-        return [
-            partial(self._composed.attempt, each, backend, database, _UNSEEN if number else watch)
-            for number, each in enumerate(tasks)
-        ]
+        return [*first, *sampled][: self._settings.votes]
 
     def _otherwise(self, task: Task, database: Database) -> list[Task]:
         """The question over the schema cut to what it is about, if that leaves anything out."""
-        schema = database.schema()
         if task.vary is None:
             return []
+        schema = self._composed.schema(database)
         hits = self._composed.hits(task, database)
-        focused = focus(schema, link(schema, task.question, hits, task.evidence))
+        linked = link(schema, task.question, hits, task.evidence)
+        focused = focus(schema, linked, keep=Keep(), budget_tokens=ROOMY_TOKENS)
         if focused.schema == schema:
             return []
-        hints = value_hints(spelt_otherwise(hits, task.question), focused.schema)
+        hints = value_hints(spelt_otherwise(hits, said(task)), focused.schema)
         return [task.vary(Variant(focused.schema, len(focused.omitted), hints))]
+
+
+def _uncut(run: Candidate, database: Database) -> tuple[Candidate, float]:
+    """`run` with up to `COUNTED` rows where fewer were cut off, and the seconds that took."""
+    result = run.result
+    if result is None or not result.truncated or len(result.rows) >= COUNTED.max_rows:
+        return run, 0.0
+    started = perf_counter()
+    with suppress(QueryError):
+        run = replace(run, result=database.execute(run.sql, COUNTED))
+    return run, perf_counter() - started
 
 
 def _sampled(task: Task, seed: int) -> Task:

@@ -9,11 +9,13 @@ The switches, each to be had alone:
   (`sql.values`; what is spelt alike the model copies anyway), and a schema with more than
   `ROOMY_TOKENS` is cut to what it is about (`prompt.link`). A smaller one stays whole: all
   questions about a database then share the schema that the model has read already.
-- `scope`: what the database refuses is written once more, under a grammar of the schema that keeps
-  names in their scope (`search.constrain`). Not at once: a name that is out of scope tells what was
-  meant, and `mend` makes more of it than a model that may not write it (docs/LOG.md).
+- `scope`: what the database refuses is written once more, under a grammar that keeps names in their
+  scope (`search.constrain`), with all columns of the tables that are shown. Not at once: a name out
+  of scope tells what was meant, and `mend` makes more of it than a model that may not write it
+  (docs/LOG.md).
 - `mend`: what the database would refuse, a text that is in no cell, or an order that is plainly the
   wrong way round is mended from the schema (`sql.repair`), and `Candidate.fixes` tells.
+  `mend-value_moved-sort_direction` is the same without these kinds of mends.
 - `retry`: if the database refuses the answer nevertheless, the model is asked once more.
 - `sure`: the answer comes with the probability that it is right (`search.confidence`).
 """
@@ -25,6 +27,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol, Self, runtime_checkable
 
+from sqlkiln.core.config import did_you_mean
 from sqlkiln.core.errors import (
     BackendAuthError,
     BackendError,
@@ -44,14 +47,14 @@ from sqlkiln.core.plugins import (
     Watch,
 )
 from sqlkiln.core.records import DatabaseSchema
-from sqlkiln.prompt.link import focus, link, value_hints
+from sqlkiln.prompt.link import Focused, focus, link, value_hints
 from sqlkiln.prompt.serialize import serialize
 from sqlkiln.search.confidence import judged
 from sqlkiln.search.constrain import within
 from sqlkiln.search.sample import executed, generated
 from sqlkiln.search.spellings import StoredSpellings
 from sqlkiln.search.vote import Tally
-from sqlkiln.sql.repair import repair
+from sqlkiln.sql.repair import KINDS, Kind, repair
 from sqlkiln.sql.values import ValueHit, ValueIndex, open_index
 
 SWITCHES = ("link", "scope", "mend", "retry", "sure")
@@ -66,22 +69,23 @@ ALTERNATIVES = 2
 
 CHARS_A_TOKEN = 3.3
 MOST_VOTES = 64
-_SETTINGS = re.compile(r"(?::(?P<votes>\d+))?(?P<switches>(?:\+[a-z]+)*)")
+_SETTINGS = re.compile(r"(?::(?P<votes>\d+))?(?P<switches>(?:\+[a-z]+(?:-[a-z_]+)*)*)")
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How many candidates there are, and which switches are on."""
+    """How many candidates there are, which switches are on, and what is not to be mended."""
 
     votes: int = 1
     switches: frozenset[str] = frozenset()
+    unmended: frozenset[Kind] = frozenset()
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read ":8+link+mend".
+        """Read ":8+link+mend-value_moved".
 
         Raises:
-            UsageError: if it reads otherwise, or there is no such switch.
+            UsageError: if it reads otherwise, or there is no such switch or kind of mend.
         """
         match = _SETTINGS.fullmatch(text)
         if match is None:
@@ -89,18 +93,34 @@ class Settings:
                 f"cannot read the settings {text!r} of a strategy; write NAME[:NUMBER]"
                 f"[+SWITCH...], for example vote:8+link+mend; the switches are {_listed()}"
             )
-        switches = tuple(filter(None, match["switches"].split("+")))
-        for switch in switches:
+        switches, unmended = set[str](), set[Kind]()
+        for written in filter(None, match["switches"].split("+")):
+            switch, *without = written.split("-")
             if switch not in SWITCHES:
                 raise UsageError(f"unknown switch of a strategy: {switch!r}; there are {_listed()}")
+            if without and switch != "mend":
+                raise UsageError(
+                    f"only mend has kinds to leave out: {written!r}; write {switch}, or mend-KIND"
+                )
+            switches.add(switch)
+            unmended.update(map(_kind, without))
         votes = int(match["votes"] or 1)
         if not 1 <= votes <= MOST_VOTES:
             raise UsageError(f"cannot take {votes} candidates; ask for 1 to {MOST_VOTES}")
-        return cls(votes, frozenset(switches))
+        return cls(votes, frozenset(switches), frozenset(unmended))
 
     def __str__(self) -> str:
         votes = f":{self.votes}" if self.votes > 1 else ""
-        return votes + "".join(f"+{name}" for name in SWITCHES if name in self.switches)
+        without = "".join(f"-{kind}" for kind in KINDS if kind in self.unmended)
+        shown = {name: f"+{name}{without if name == 'mend' else ''}" for name in SWITCHES}
+        return votes + "".join(shown[name] for name in SWITCHES if name in self.switches)
+
+
+def _kind(name: str) -> Kind:
+    for kind in KINDS:
+        if kind == name:
+            return kind
+    raise UsageError(f"unknown kind of mend: {name!r}; {did_you_mean(name, KINDS)}")
 
 
 def _listed() -> str:
@@ -136,12 +156,28 @@ class Views(Protocol):
         """`task` as the model is to see it first."""
 
 
+@runtime_checkable
+class Writes(Protocol):
+    """A strategy that can do without running what it writes."""
+
+    name: str
+
+    def write(self, task: Task, backend: Backend, database: Database, watch: Watch) -> Solution:
+        """Answer `task`, and run nothing.
+
+        Raises:
+            UsageError: if a switch that is on waits for what is run.
+        """
+
+
 class Composed:
     """One answer, made with some switches on."""
 
     def __init__(self, name: str, settings: Settings) -> None:
         self.name = name
+        self.estimates = "sure" in settings.switches
         self._switches = settings.switches
+        self._unmended = settings.unmended
         self._known: _Known | None = None
         self._silent = False
 
@@ -149,50 +185,82 @@ class Composed:
         """Answer `task`; the last candidate is chosen."""
         view = self.view(task, database)
         tried = [self.attempt(view.task, backend, database, watch)]
-        if tried[-1].error is not None and "scope" in self._switches:
-            tried.append(self.within_scope(view.task, backend, database))
-        failed = tried[-1]
-        if failed.error is not None and "retry" in self._switches:
-            if watch.on_retry is not None:
-                watch.on_retry(failed.sql, failed.error)
-            again = self._written(view.task, backend, (failed.sql, failed.error), watch)
-            tried.append(self._finished(again, view.task, database))
+        tried += self.scoped(tried[-1], view.task, backend, database)
+        tried += self.retried(tried[-1], view.task, backend, database, watch)
         return self.judged(Solution(tried[-1], tuple(tried), notes=view.notes), view.task)
+
+    def write(self, task: Task, backend: Backend, database: Database, watch: Watch) -> Solution:
+        """Answer `task` with one candidate, whose names are mended; values would be looked up.
+
+        Raises:
+            UsageError: if scope or retry is on: they wait for what the database refuses.
+        """
+        waiting = [name for name in ("scope", "retry") if name in self._switches]
+        if waiting:
+            raise UsageError(
+                f"nothing is to be run, and +{waiting[0]} waits for what the database refuses: "
+                f"{self.name}; leave +{' and +'.join(waiting)} out"
+            )
+        view = self.view(task, database)
+        written = self._mended(
+            self._written(view.task, backend, None, watch), task, database, False
+        )
+        return self.judged(Solution(written, (written,), notes=view.notes), view.task)
 
     def judged(self, solution: Solution, task: Task, tally: Tally | None = None) -> Solution:
         """`solution` with its confidence, if that is wanted; `tally` if it was voted on."""
-        return judged(solution, task, tally) if "sure" in self._switches else solution
+        return judged(solution, task, tally) if self.estimates else solution
 
     def view(self, task: Task, database: Database) -> View:
         """`task` as the model is to see it."""
         if "link" not in self._switches or task.vary is None or task.schema is None:
             return View(task)
         known = self._know(database)
-        found = known.index.search(task.question)
-        hits = spelt_otherwise(found, task.question)
-        hints = value_hints(hits, known.schema)
-        if len(serialize(known.schema)) / CHARS_A_TOKEN <= ROOMY_TOKENS:
+        found = self.hits(task, database)
+        focused = fitting(known.schema, task.question, found, task.evidence)
+        hints = value_hints(spelt_otherwise(found, said(task)), focused.schema)
+        note = told(known.schema, focused)
+        if not note:
             return View(task.vary(Variant(hints=hints)) if hints else task)
-        linked = link(known.schema, task.question, found, task.evidence)
-        focused = focus(known.schema, linked, budget_tokens=FOCUS_TOKENS)
-        omitted, all_tables = len(focused.omitted), len(known.schema.tables)
-        hints = value_hints(hits, focused.schema)
-        notes = (f"schema cut to {all_tables - omitted} of {all_tables} tables",) if omitted else ()
-        return View(task.vary(Variant(focused.schema, omitted, hints)), notes)
+        omitted = len(focused.omitted)
+        varied = Variant(focused.schema, omitted, hints, omitted_columns=focused.omitted_columns)
+        return View(task.vary(varied), (note,))
+
+    def schema(self, database: Database) -> DatabaseSchema:
+        """All of the database's tables, read once."""
+        return self._know(database).schema
 
     def hits(self, task: Task, database: Database) -> tuple[ValueHit, ...]:
-        """The cells that the question seems to mention."""
-        return self._know(database).index.search(task.question)
+        """The cells that the question and what else is known seem to mention."""
+        return self._know(database).index.search(said(task))
 
     def attempt(self, task: Task, backend: Backend, database: Database, watch: Watch) -> Candidate:
         """One candidate: written, mended, executed."""
         return self._finished(self._written(task, backend, None, watch), task, database)
 
-    def within_scope(self, task: Task, backend: Backend, database: Database) -> Candidate:
-        """One candidate that is written under the grammar of the schema."""
+    def scoped(
+        self, failed: Candidate, task: Task, backend: Backend, database: Database
+    ) -> list[Candidate]:
+        """Where `failed` has and `scope` is on, one that is written under the grammar."""
+        if failed.error is None or "scope" not in self._switches:
+            return []
         if task.schema is not None:
-            backend = within(backend, task.schema, task.target)
-        return self._finished(self._written(task, backend, None, Watch()), task, database)
+            schema = task.schema
+            if "link" in self._switches:
+                schema = _with_all_columns(schema, self.schema(database))
+            backend = within(backend, schema, task.target)
+        return [self._finished(self._written(task, backend, None, Watch()), task, database)]
+
+    def retried(
+        self, failed: Candidate, task: Task, backend: Backend, database: Database, watch: Watch
+    ) -> list[Candidate]:
+        """Where `failed` has and `retry` is on, one by a model that was told the error."""
+        if failed.error is None or "retry" not in self._switches:
+            return []
+        if watch.on_retry is not None:
+            watch.on_retry(failed.sql, failed.error)
+        again = self._written(task, backend, (failed.sql, failed.error), watch)
+        return [self._finished(again, task, database)]
 
     def _written(
         self, task: Task, backend: Backend, failed: tuple[str, str] | None, watch: Watch
@@ -207,12 +275,23 @@ class Composed:
         return generated(task, backend, failed, watch.on_text)
 
     def _finished(self, written: Candidate, task: Task, database: Database) -> Candidate:
-        if "mend" in self._switches and written.sql and task.schema is not None:
-            known = self._know(database)
-            mended = repair(written.sql, known.schema, known.spellings, question=task.question)
-            details = tuple(fix.detail for fix in mended.fixes)
-            written = replace(written, sql=mended.sql, fixes=details)
-        return executed(written, database)
+        return executed(self._mended(written, task, database), database)
+
+    def _mended(
+        self, written: Candidate, task: Task, database: Database, looks_up: bool = True
+    ) -> Candidate:
+        """`written` as it is after its repair; unless it `looks_up`, texts stay as they are."""
+        if "mend" not in self._switches or not written.sql or task.schema is None:
+            return written
+        known = self._know(database)
+        mended = repair(
+            written.sql,
+            known.schema,
+            known.spellings if looks_up else None,
+            off=self._unmended,
+            question=task.question,
+        )
+        return replace(written, sql=mended.sql, fixes=tuple(fix.detail for fix in mended.fixes))
 
     def _know(self, database: Database) -> _Known:
         if self._known is None or self._known.database is not database:
@@ -221,8 +300,46 @@ class Composed:
         return self._known
 
 
+def fitting(
+    schema: DatabaseSchema, question: str, found: Sequence[ValueHit], evidence: str = ""
+) -> Focused:
+    """What a prompt shows of `schema`: all of a small one, of a large one what is asked about."""
+    if len(serialize(schema)) / CHARS_A_TOKEN <= ROOMY_TOKENS:
+        return Focused(schema)
+    linked = link(schema, question, found, evidence)
+    return focus(schema, linked, budget_tokens=FOCUS_TOKENS)
+
+
+def told(schema: DatabaseSchema, focused: Focused) -> str:
+    """How much of `schema` is shown, in words; '' if it is all of it."""
+    if not focused.omitted and not focused.omitted_columns:
+        return ""
+    (tables, columns), (all_tables, all_columns) = (
+        (len(s.tables), sum(len(table.columns) for table in s.tables))
+        for s in (focused.schema, schema)
+    )
+    return (
+        f"schema cut to {tables:,} of {all_tables:,} tables, {columns:,} of {all_columns:,} columns"
+    )
+
+
+def said(task: Task) -> str:
+    """The question, and what else is known about it."""
+    return f"{task.question}\n{task.evidence}" if task.evidence else task.question
+
+
+def _with_all_columns(shown: DatabaseSchema, whole: DatabaseSchema) -> DatabaseSchema:
+    """The tables of `shown` with the columns that were cut: one that was meant can be written."""
+    columns = {table.name: table.columns for table in whole.tables}
+    tables = tuple(
+        table.model_copy(update={"columns": columns.get(table.name, table.columns)})
+        for table in shown.tables
+    )
+    return shown.model_copy(update={"tables": tables})
+
+
 def spelt_otherwise(hits: Sequence[ValueHit], question: str) -> tuple[ValueHit, ...]:
-    """Those of `hits` whose value does not stand in `question` as it is.
+    """Those of `hits` whose value does not stand in `question` (or its evidence) as it is.
 
     What does is copied by the model anyway, and a hint of it is copied where it does not belong.
     """

@@ -55,6 +55,8 @@ _SETTINGS = {"": (True, True), ":names": (False, True), ":anew": (True, False)}
 class Constrained:
     """One completion under the grammar of the schema, with names in scope; not executed."""
 
+    estimates = False
+
     def __init__(self, scope: bool = True, keep: bool = True) -> None:
         """Keep to the names that there are, and with `scope` to those in scope.
 
@@ -89,6 +91,8 @@ class Constrained:
         sql = task.read(completion.text)
         candidate = Candidate(sql, completion, error=None if sql else NO_SQL)
         return Solution(candidate, (candidate,))
+
+    write = solve
 
 
 @dataclass(frozen=True)

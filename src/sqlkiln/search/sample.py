@@ -27,6 +27,7 @@ class Greedy:
     """One completion, taken as it is and not executed."""
 
     name = "greedy"
+    estimates = False
 
     @classmethod
     def configured(cls, settings: str) -> Strategy:
@@ -40,11 +41,14 @@ class Greedy:
         candidate = generated(task, backend, None, watch.on_text)
         return Solution(candidate, (candidate,))
 
+    write = solve
+
 
 class Repair:
     """One completion, executed; if that fails, one more that has seen the error."""
 
     name = "repair"
+    estimates = False
 
     def solve(self, task: Task, backend: Backend, database: Database, watch: Watch) -> Solution:
         """Generate and execute, at most twice; the last candidate is chosen."""
