@@ -11,6 +11,9 @@ import time
 
 import pytest
 
+from sqlkiln.cli.present import picked
+from sqlkiln.core.records import Answer, OtherReading
+
 ANSWERS = {
     "Note: ": "SELECT name FROM customer WHERE city = 'Oslo'",
     "names": "SELECT name, city FROM customer ORDER BY id",
@@ -73,6 +76,24 @@ def test_csv_is_rows_only(shop, model):
 def test_sql_only_prints_the_sql_and_runs_nothing(shop, model):
     done = ask(shop, "wrong", "--sql-only", "--model", model)
     assert (done.returncode, done.stdout) == (0, ANSWERS["wrong"] + "\n")
+
+
+def test_sql_only_mends_names_and_says_so_beside(shop, model):
+    done = ask(shop, "wrong then right", "--sql-only", "--model", model)
+    assert (done.returncode, done.stdout) == (0, "SELECT name FROM customer\n")
+    assert "mended: took nam for name" in done.stderr
+
+
+def test_a_kind_of_mend_can_be_left_out(shop, model):
+    given = ("--model", model, "--json", "--no-mend", "unknown_column", "--no-mend", "quoting")
+    answer = json.loads(ask(shop, "wrong then right", *given).stdout)
+    assert answer["strategy"] == ("greedy+link+scope+mend-quoting-unknown_column+retry+sure")
+    assert answer["fixes"] == []
+
+
+def test_evidence_is_told_to_the_model(shop):
+    done = ask(shop, "how big?", "--evidence", "big means total > 9", "--dry-run")
+    assert "Hint: big means total > 9" in done.stdout
 
 
 def test_explain_says_it_in_english(shop, model):
@@ -171,6 +192,14 @@ def test_no_sql_in_the_answer_is_said(shop, tmp_path):
         (["{shop}", "q", "--model", "/no/such.gguf"], 3, "/no/such.gguf"),
         (["{shop}", "q", "--json", "--csv"], 2, "exclude one another"),
         (["{shop}", "q", "--limit", "0"], 2, "limit"),
+        (["{shop}", "q", "--no-mend", "joins"], 2, "unknown kind of mend: 'joins'"),
+        (
+            ["{shop}", "q", "--no-mend", "quoting", "--strategy", "greedy"],
+            2,
+            "add +mend, or drop it",
+        ),
+        (["{shop}", "q", "--min-confidence", "0.5", "--strategy", "greedy"], 2, "no confidence"),
+        (["{shop}", "q", "--sql-only", "--strategy", "vote:3"], 2, "goes by what is run"),
     ],
 )
 def test_bad_input_gets_one_clear_line_and_its_exit_code(shop, tmp_path, arguments, code, message):
@@ -295,6 +324,17 @@ def test_a_close_vote_in_json(shop, torn):
     assert (other["sql"], other["votes"], other["winner_votes"]) == (CLOSE[1], 1, 2)
     assert ["Oslo"] in other["rows"]
     assert json.loads(ask(shop, "x", "--json", "--model", torn).stdout)["other"] is None
+
+
+def test_what_is_picked_has_its_own_confidence_and_mends():
+    other = OtherReading(
+        sql="SELECT b", columns=("b",), rows=((2,),), votes=1, winner_votes=2, difference="",
+        confidence=0.25, fixes=("took bb for b",),
+    )  # fmt: skip
+    answer = Answer(question="q", sql="SELECT a", confidence=0.5, fixes=("x",), other=other)
+    chosen = picked(answer, other)
+    assert (chosen.sql, chosen.rows, chosen.confidence) == ("SELECT b", ((2,),), 0.25)
+    assert (chosen.fixes, chosen.other) == (("took bb for b",), None)
 
 
 def test_at_a_terminal_the_asker_picks(shop, torn):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -19,6 +21,35 @@ if TYPE_CHECKING:
     from sqlkiln.serve.session import Session
 
 EXIT_FAILED = 1
+
+Model = Annotated[
+    str | None,
+    typer.Option(help="Catalogue name, GGUF path, or http(s)://host/v1#model of a server."),
+]
+Adapters = Annotated[
+    list[str] | None,
+    typer.Option(help="LoRA adapter, NAME_OR_PATH[:WEIGHT], or none; repeatable."),
+]
+StrategySpec = Annotated[
+    str | None,
+    typer.Option(
+        help="How to answer: greedy or vote:8, with +link, +scope, +mend, +retry and +sure; "
+        "or constrained, or repair."
+    ),
+]
+NoMend = Annotated[
+    list[str] | None,
+    typer.Option(metavar="KIND", help="Leave out a kind of mend, value_moved say; repeatable."),
+]
+LeastConfidence = Annotated[
+    float,
+    typer.Option(
+        min=0.0, max=1.0, help="Give no answer that is right with a smaller chance; wants +sure."
+    ),
+]
+SqlOnly = Annotated[
+    bool, typer.Option("--sql-only", help="Write the SQL, its names mended, and do not run it.")
+]
 
 
 @dataclass(frozen=True)
@@ -44,50 +75,40 @@ def ask(
     question: Annotated[
         str | None, typer.Argument(help="In plain English; without it a prompt opens.")
     ] = None,
-    model: Annotated[
-        str | None,
-        typer.Option(help="Catalogue name, GGUF path, or http(s)://host/v1#model of a server."),
-    ] = None,
-    adapter: Annotated[
-        list[str] | None,
-        typer.Option(help="LoRA adapter, NAME_OR_PATH[:WEIGHT], or none; repeatable."),
-    ] = None,
-    strategy: Annotated[
-        str | None,
-        typer.Option(help="How to answer: greedy, repair or vote:8, with +link, +mend and others."),
-    ] = None,
+    model: Model = None,
+    adapter: Adapters = None,
+    strategy: StrategySpec = None,
+    no_mend: NoMend = None,
+    evidence: Annotated[
+        str, typer.Option(help="What else is known about the question, told to the model.")
+    ] = "",
     budget: Amount = None,
     curve: CurveFile = None,
-    min_confidence: Annotated[
-        float,
-        typer.Option(min=0.0, max=1.0, help="Give no rows that are right with a smaller chance."),
-    ] = 0.0,
-    sql_only: Annotated[
-        bool, typer.Option("--sql-only", help="Write the SQL, run nothing.")
-    ] = False,
+    min_confidence: LeastConfidence = 0.0,
+    sql_only: SqlOnly = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="The rows as CSV on stdout.")] = False,
     explain: Annotated[
         bool, typer.Option("--explain", help="Say in English what the query does.")
     ] = False,
-    limit: Annotated[int, typer.Option(min=1, help="Rows to fetch at most.")] = 100,
-    timeout: Annotated[
-        float, typer.Option(min=0.05, help="Seconds that the query may run.")
-    ] = 10.0,
+    limit: Annotated[int, typer.Option(min=1, help="Rows to show at most.")] = 100,
+    timeout: Annotated[float, typer.Option(min=0.05, help="Seconds that a query may run.")] = 10.0,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the prompt; load and run nothing.")
     ] = False,
 ) -> None:
     """Ask a database a question in plain English.
 
-    Nothing leaves this machine. The model writes one read query, sqlkiln runs it read-only and
-    shows the rows.
+    The model writes a read query; sqlkiln mends what the schema shows to be wrong in it, runs it
+    read-only and shows the rows. What is run by default is greedy+link+scope+mend+retry+sure
+    (docs/answering.md). Nothing leaves this machine, unless --model is a server on another one.
     """
     if sum((sql_only, as_json, as_csv)) > 1:
         raise UsageError("--sql-only, --json and --csv exclude one another; choose one")
     show = Show(sql_only, as_json, as_csv, explain, dry_run)
     strategy = dialled(strategy, budget, curve, model, adapter, not (sql_only or dry_run))
-    chosen = Chosen(model, tuple(adapter or ()), strategy, min_confidence)
+    strategy = unmended(strategy, no_mend or ())
+    chosen = Chosen(model, tuple(adapter or ()), strategy, min_confidence, evidence)
     with open_session(database, chosen, limit, timeout) as session:
         if question is None:
             from sqlkiln.cli.shell import run_shell
@@ -107,6 +128,26 @@ class Chosen:
     adapters: tuple[str, ...] = ()
     strategy: str | None = None
     min_confidence: float = 0.0
+    evidence: str = ""
+
+
+def unmended(strategy: str | None, kinds: Sequence[str]) -> str | None:
+    """`strategy`, or the default one, without these kinds of mends.
+
+    Raises:
+        UsageError: if it does not mend.
+    """
+    if not kinds:
+        return strategy
+    from sqlkiln.serve.session import DEFAULT_STRATEGY
+
+    spec = strategy or DEFAULT_STRATEGY
+    mend = re.search(r"\+mend(?:-[a-z_]+)*", spec)
+    if mend is None:
+        raise UsageError(
+            f"--no-mend is for strategies that mend, and {spec} does not; add +mend, or drop it"
+        )
+    return spec[: mend.end()] + "".join(f"-{kind}" for kind in kinds) + spec[mend.end() :]
 
 
 def open_session(database: Path, chosen: Chosen, limit: int, timeout_s: float) -> Session:
@@ -121,6 +162,7 @@ def open_session(database: Path, chosen: Chosen, limit: int, timeout_s: float) -
             adapters=chosen.adapters or None,
             strategy=chosen.strategy or DEFAULT_STRATEGY,
             min_confidence=chosen.min_confidence,
+            evidence=chosen.evidence,
             limits=Limits(timeout_s=timeout_s, max_rows=limit),
         ),
     )
@@ -142,6 +184,8 @@ def answer_once(session: Session, question: str, show: Show) -> Answer:
         elif answer.error is None:
             typer.echo(answer.sql if show.sql_only else present.as_csv(answer), nl=show.sql_only)
         _report_failure(answer)
+        for remark in present.remarks(answer) if show.sql_only else ():
+            typer.secho(remark, fg="yellow", err=True)
         if show.explain:
             typer.echo(explanation(session, answer.sql), err=True)
         return answer
@@ -172,7 +216,7 @@ def _settled(answer: Answer, other: OtherReading, console: Console) -> Answer:
 
     for line in present.close_call(other):
         console.print(line, style="yellow", highlight=False, markup=False)
-    if not (console.is_terminal and sys.stdin.isatty()):
+    if answer.error is not None or not (console.is_terminal and sys.stdin.isatty()):
         return answer
     if typer.prompt("Which one was meant, 1 or 2?", default="1").strip() != "2":
         return answer

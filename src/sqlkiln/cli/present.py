@@ -74,8 +74,9 @@ def close_call(other: OtherReading) -> list[str]:
 
 def picked(answer: Answer, other: OtherReading) -> Answer:
     """`answer` with what `other` says in its place."""
-    taken = {"sql": other.sql, "columns": other.columns, "rows": other.rows}
-    return answer.model_copy(update={**taken, "truncated": other.truncated, "other": None})
+    names = ("sql", "columns", "rows", "truncated", "confidence", "fixes")
+    taken = {name: getattr(other, name) for name in names}
+    return answer.model_copy(update={**taken, "other": None})
 
 
 def as_json(answer: Answer) -> str:

@@ -20,11 +20,14 @@ from sqlkiln.core.records import Answer, Attempt, DatabaseSchema, Timings, Token
 from sqlkiln.prompt import render
 from sqlkiln.prompt.serialize import DEFAULT_STYLE
 from sqlkiln.prompt.targets import DEFAULT_TARGET
-from sqlkiln.search.compose import Views
+from sqlkiln.search.compose import Views, Writes
 from sqlkiln.search.sample import executed
 
 DEFAULT_MODEL = "qwen2.5-coder-0.5b"
 DEFAULT_STRATEGY = "greedy+link+scope+mend+retry+sure"
+WRITING_STRATEGY = "greedy+link+mend+sure"
+"""What the default comes to where nothing is run: the other switches wait for a refusal."""
+
 ASK_LIMITS = Limits(timeout_s=10.0, max_rows=100)
 
 
@@ -35,6 +38,7 @@ class SessionOptions:
     `adapters` are texts NAME_OR_PATH[:WEIGHT], or "none" for the weights of the base; None is what
     is shipped for the model. `target` and `schema_style` are those that the adapter was trained
     with, unless they are given. What is right with a chance below `min_confidence` is not answered.
+    `evidence` is what else is known, told with every question.
     """
 
     model: str = DEFAULT_MODEL
@@ -43,6 +47,7 @@ class SessionOptions:
     target: str | None = None
     schema_style: str | None = None
     min_confidence: float = 0.0
+    evidence: str = ""
     limits: Limits = ASK_LIMITS
     max_tokens: int = 400
     context_tokens: int = 8192
@@ -62,12 +67,16 @@ class Session:
 
         Raises:
             DatabaseUnreadable: if there is no database at `path`, or it has no tables.
+            UsageError: if there is no such strategy, or it cannot tell the confidence asked for.
         """
         self.options = options or SessionOptions()
         self._open_backend = open_backend
         self._backend: Backend | None = None
         self._adapters: tuple[Adapter, ...] | None = None
         self._strategy = plugins.open_strategy(self.options.strategy)
+        self._writer: Writes | None = None
+        if self.options.min_confidence and not getattr(self._strategy, "estimates", True):
+            raise _no_confidence(self._strategy.name)
         self.database = plugins.open_database(path, self.options.limits)
 
     @cached_property
@@ -147,19 +156,39 @@ class Session:
         that was tried is in `Answer.attempts`.
 
         Raises:
-            UsageError: if the question is empty or too long.
+            UsageError: if the question is empty or too long, or if nothing is to be run and the
+                strategy cannot do without.
             BackendError: if the model cannot answer.
         """
         started = perf_counter()
         task = self._task(question)
-        strategy = self._strategy if execute else plugins.load("strategies", "greedy")()
-        solution = strategy.solve(task, self.backend, self.database, watch or plugins.Watch())
+        watch = watch or plugins.Watch()
+        if execute:
+            solution = self._strategy.solve(task, self.backend, self.database, watch)
+            name = self._strategy.name
+        else:
+            writer = self._writing()
+            solution = writer.write(task, self.backend, self.database, watch)
+            name = writer.name
         chosen = solution.chosen
         if execute and chosen.result is None and chosen.error is None:
             chosen = executed(chosen, self.database)
-        if execute:
-            chosen = self._sure_enough(chosen, solution.confidence)
-        return self._answer(task.question, strategy.name, chosen, solution, started)
+        chosen = self._sure_enough(chosen, solution.confidence)
+        return self._answer(task.question, name, chosen, solution, started)
+
+    def _writing(self) -> Writes:
+        """The strategy where nothing is run."""
+        if self._writer is None:
+            strategy = self._strategy
+            if strategy.name == DEFAULT_STRATEGY:
+                strategy = plugins.open_strategy(WRITING_STRATEGY)
+            if not isinstance(strategy, Writes):
+                raise UsageError(
+                    f"nothing is to be run, and the strategy {strategy.name} goes by what is run; "
+                    "use greedy, with +link, +mend and +sure, or leave the strategy out"
+                )
+            self._writer = strategy
+        return self._writer
 
     def _sure_enough(self, chosen: Candidate, confidence: float | None) -> Candidate:
         """`chosen`, without its rows if it may too well be wrong."""
@@ -167,10 +196,7 @@ class Session:
         if not wanted or chosen.error is not None:
             return chosen
         if confidence is None:
-            raise UsageError(
-                f"no confidence: the strategy {self._strategy.name} estimates none; use one with "
-                "+sure, or leave --min-confidence out"
-            )
+            raise _no_confidence(self._strategy.name)
         if confidence >= wanted:
             return chosen
         return replace(
@@ -207,6 +233,7 @@ class Session:
             question,
             style=adapters.wanted(used, "schema_style", options.schema_style, DEFAULT_STYLE),
             target=adapters.wanted(used, "target", options.target, DEFAULT_TARGET),
+            context=render.Context(evidence=options.evidence),
             template=template,
         )
 
@@ -246,8 +273,15 @@ class Session:
             confidence=solution.confidence,
             fixes=chosen.fixes,
             notes=solution.notes,
-            other=solution.other if chosen.error is None else None,
+            other=solution.other,
         )
+
+
+def _no_confidence(strategy: str) -> UsageError:
+    return UsageError(
+        f"no confidence: the strategy {strategy} estimates none; use one with +sure, or leave "
+        "--min-confidence out"
+    )
 
 
 def open(
