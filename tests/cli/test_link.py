@@ -41,6 +41,20 @@ def test_it_tells_what_the_schema_is_cut_to(link, shop):
     assert [line for line in out.splitlines() if "orders" in line] == []
 
 
+def test_it_prints_the_schema_as_a_prompt_has_it(link, shop):
+    code, out, _ = link(shop, "Where does Ann live?")
+    assert code == 0
+    assert "Schema\n  CREATE TABLE customer (\n" in out
+    assert "  CREATE TABLE orders (\n" in out  # small schemas are shown whole
+    assert "schema cut" not in out
+
+
+def test_evidence_is_searched_for_values(link, shop):
+    code, out, _ = link(shop, "Who is northern?", "--evidence", "northern means oslo")
+    assert code == 0
+    assert "customer.city = 'Oslo'" in out
+
+
 def test_json_has_all_of_it(link, shop):
     code, out, _ = link(shop, "customers from oslo", "--json", "--budget", "20")
     found = json.loads(out)

@@ -28,7 +28,10 @@ def link(
     question: Annotated[str, typer.Argument(help="In plain English.")],
     evidence: Annotated[str, typer.Option(help="What else is known about the question.")] = "",
     budget: Annotated[
-        int | None, typer.Option(min=1, metavar="TOKENS", help="What the schema may take.")
+        int | None,
+        typer.Option(
+            min=1, metavar="TOKENS", help="What the schema may take, if not as in prompts."
+        ),
     ] = None,
     top: Annotated[int, typer.Option(min=1, help="Tables and columns to print.")] = 10,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
@@ -36,13 +39,15 @@ def link(
     """Show what of a database a question is about.
 
     Tables and columns with the chance that the answer needs them, values that the question
-    mentions, and the schema that a prompt would show. No model is asked.
+    mentions, and the schema as `ask` and +link put it into a prompt, which is all of it where that
+    is small. No model is asked.
     """
     from sqlkiln.core.errors import DatabaseUnreadable
     from sqlkiln.core.plugins import open_database
     from sqlkiln.prompt.link import focus
     from sqlkiln.prompt.link import link as ranked
     from sqlkiln.prompt.render import check_question
+    from sqlkiln.search.compose import fitting
     from sqlkiln.sql.values import open_index
 
     line = check_question(question)
@@ -54,11 +59,15 @@ def link(
                 f"nothing to ask about: {database} has no tables; choose a database with data"
             )
         with open_index(opened, schema) as index:
-            hits, facts = index.search(line), index.facts
+            hits, facts = index.search(f"{line}\n{evidence}".strip()), index.facts
     finally:
         opened.close()
     linked = ranked(schema, line, hits, evidence)
-    focused = focus(schema, linked, budget_tokens=budget)
+    focused = (
+        fitting(schema, line, hits, evidence)
+        if budget is None
+        else focus(schema, linked, budget_tokens=budget)
+    )
     if as_json:
         import json
 
@@ -100,7 +109,9 @@ def _data(
 def _show(
     schema: DatabaseSchema, linked: Linked, focused: Focused, facts: IndexFacts, top: int
 ) -> None:
-    shown = {(t.name, c.name) for t in focused.schema.tables for c in t.columns}
+    from sqlkiln.prompt.serialize import serialize
+    from sqlkiln.search.compose import told
+
     tables = [(f"{t.score:.2f}", t.name, "; ".join(t.reasons)) for t in linked.tables[:top]]
     columns = [
         (f"{c.score:.2f}", f"{c.table}.{c.name}", "; ".join(c.reasons))
@@ -115,10 +126,11 @@ def _show(
             typer.secho(title, bold=True)
             for line in _aligned(rows):
                 typer.echo(f"  {line}")
-    every = sum(len(table.columns) for table in schema.tables)
-    cut = f"schema cut to {len(focused.schema.tables)} of {len(schema.tables)} tables"
-    if focused.omitted or len(shown) < every:
-        typer.echo(f"{cut}, {len(shown)} of {every} columns")
+    typer.secho("Schema", bold=True)
+    for line in serialize(focused.schema).splitlines():
+        typer.echo(f"  {line}".rstrip())
+    if cut := told(schema, focused):
+        typer.echo(cut)
     if facts.partial:
         typer.secho(_partly_read(facts), fg="yellow", err=True)
 
