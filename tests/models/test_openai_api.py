@@ -181,6 +181,36 @@ def test_vllm_continues_a_prefill(opened, model_server):
     assert body["stop"] == ["```"]
 
 
+GBNF = 'root ::= "x"\n'
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields"),
+    [
+        ("vllm", {"structured_outputs": {"grammar": GBNF}}),
+        ("sglang", {"ebnf": GBNF}),
+        ("llamacpp", {"grammar": GBNF}),
+    ],
+)
+def test_each_server_is_sent_a_grammar_in_its_way(opened, model_server, kind, fields):
+    listed = (200, {"data": [{"id": "one", "owned_by": kind}]})
+    answer = (200, (event("x"), LAST))
+    backend = opened(answer, answer, answer, listed=listed)
+    assert backend.generate(Request(HELLO, grammar=GBNF)).text == "x"
+    plain = {"continue_final_message", "add_generation_prompt"}
+    body = model_server.requests[-1][2]
+    assert body.items() >= fields.items()
+    assert body["stream"] is True
+    assert not plain & body.keys()
+    backend.generate(Request(FENCED, grammar=GBNF))
+    body = model_server.requests[-1][2]
+    assert body.items() >= fields.items()
+    assert body.get("continue_final_message", False) is (kind != "llamacpp")
+    assert body["messages"][-1]["role"] == "assistant"
+    backend.generate(Request(HELLO))
+    assert not model_server.requests[-1][2].keys() & {"grammar", "structured_outputs", "ebnf"}
+
+
 @pytest.mark.parametrize(
     ("request_", "what"),
     [

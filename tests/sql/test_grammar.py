@@ -115,6 +115,17 @@ def test_a_schema_without_a_plain_name_has_a_grammar():
     assert Independent(rules.lark()).accepts('SELECT t."a b" FROM "my table" AS t')
 
 
+def test_xgrammar_reads_the_same_from_the_gbnf():
+    xgrammar = pytest.importorskip("xgrammar", reason="no xgrammar: pip install xgrammar")
+    accepts = pytest.importorskip("xgrammar.testing")._is_grammar_accept_string
+    rules = grammar_of(schema(**MUSIC))
+    strict = xgrammar.Grammar.from_ebnf(rules.text())
+    loose = xgrammar.Grammar.from_ebnf(rules.loose_text)
+    assert [text for text in SAID if not accepts(strict, text)] == []
+    assert [text for text in SAID if not accepts(loose, text)] == []
+    assert [text for text in UNSAID if accepts(strict, text)] == []
+
+
 def test_a_grammar_is_made_once_for_the_same_names():
     assert grammar_of(schema(**MUSIC)) is grammar_of(schema(**MUSIC))
     assert grammar_of(schema(**MUSIC)) is not grammar_of(schema(**MUSIC), "qualified")

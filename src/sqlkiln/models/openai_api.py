@@ -1,10 +1,12 @@
-"""Any server that speaks OpenAI's chat completions: llama.cpp, vLLM, Ollama, or a provider.
+"""Any server that speaks OpenAI's chat completions: llama.cpp, vLLM, SGLang, Ollama, or a provider.
 
 A model is written `http://host:port/v1#name`; without a name the server must have just one. The key
 comes from the options, or from SQLKILN_API_KEY or OPENAI_API_KEY in the environment or `.env`.
 
-The protocol has no prefill. llama.cpp and vLLM continue one nevertheless; other servers are asked
-in words to begin with it, and their answer is cut to what follows.
+The protocol has no prefill and no grammars. llama.cpp, vLLM and SGLang continue a prefill and
+follow a grammar nevertheless, each in fields of its own: vLLM's are those of 0.12, and one that is
+much older may take no notice of a grammar. Other servers are asked in words to begin with the
+prefill, and their answer is cut to what follows; grammars they are not sent.
 """
 
 from __future__ import annotations
@@ -24,8 +26,22 @@ from sqlkiln.models.continuation import Continuation, asked_in_words
 from sqlkiln.models.credentials import api_key
 from sqlkiln.models.http_calls import Calls, NotOffered, is_loopback
 
-_LLAMACPP, _VLLM = "llamacpp", "vllm"
+_LLAMACPP, _VLLM, _SGLANG = "llamacpp", "vllm", "sglang"
 """How these servers call themselves in `owned_by` of their list of models."""
+
+_FOLLOWING: dict[str, Callable[[str], dict[str, Any]]] = {
+    _LLAMACPP: lambda gbnf: {"grammar": gbnf},
+    _VLLM: lambda gbnf: {"structured_outputs": {"grammar": gbnf}},
+    _SGLANG: lambda gbnf: {"ebnf": gbnf},
+}
+"""What asks each server to follow a grammar."""
+
+_CONTINUING: dict[str, dict[str, Any]] = {
+    _LLAMACPP: {},
+    _VLLM: {"continue_final_message": True, "add_generation_prompt": False},
+    _SGLANG: {"continue_final_message": True},
+}
+"""What asks each server to go on with the last message."""
 
 
 class OpenAICompatible:
@@ -89,7 +105,7 @@ class OpenAICompatible:
         if calls is None:
             raise BackendError(f"the connection is closed: {self.model}; open it again")
         started = perf_counter()
-        stream = on_text is not None or self._kind in (_LLAMACPP, _VLLM)
+        stream = on_text is not None or self._kind in _CONTINUING
         body, continuation = self._prepared(request, stream)
 
         def read(response: httpx.Response) -> Completion:
@@ -111,17 +127,17 @@ class OpenAICompatible:
         """What to send, and what to make of the answer."""
         if request.adapters:
             raise self._unable("change adapters")
-        if request.grammar and self._kind != _LLAMACPP:
+        if request.grammar and self._kind not in _FOLLOWING:
             raise self._unable("follow a GBNF grammar")
         continuation = Continuation()
         extra: dict[str, Any] = {}
         if self._kind == _LLAMACPP:
             extra = {"samplers": ["temperature", "top_p"]}
-            if request.grammar:
-                extra["grammar"] = request.grammar
-        elif request.messages[-1].role == "assistant":
-            if self._kind == _VLLM:
-                extra = {"continue_final_message": True, "add_generation_prompt": False}
+        if request.grammar:
+            extra |= _FOLLOWING[self._kind](request.grammar)
+        if request.messages[-1].role == "assistant":
+            if self._kind in _CONTINUING:
+                extra |= _CONTINUING[self._kind]
             elif request.logprobs:
                 raise self._unable("report logprobs of a continued answer")
             else:

@@ -2,9 +2,9 @@
 
     backend.generate(replace(request, grammar=grammar(schema, "qualified")))
 
-The text is GBNF, as llama.cpp takes it; xgrammar reads it too, and llguidance converts it. What it
-can not say, since it is free of context, is which columns the tables of a FROM have: `Grammar` is
-there for that, which makes grammars for the rest of a statement, of names in scope.
+The text is GBNF, as llama.cpp takes it, and xgrammar too, which vLLM and SGLang follow grammars
+with. What it can not say, since it is free of context, is which columns the tables of a FROM have:
+`Grammar` is there for that, which makes grammars for the rest of a statement, of names in scope.
 """
 
 from __future__ import annotations
@@ -135,7 +135,7 @@ class Grammar:
         return gbnf(bodies, dict(self.lines))
 
     def lark(self) -> str:
-        """In the dialect of Lark that llguidance reads."""
+        """In the dialect of Lark that llguidance reads: tests check the rules with it."""
         return lark(self.bodies)
 
 

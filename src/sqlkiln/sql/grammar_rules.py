@@ -1,8 +1,8 @@
 """The rules of a context-free grammar as data, and how they are written as GBNF.
 
-One set of rules serves llama.cpp and xgrammar (both read GBNF), llguidance (which converts it), and
-`sql.grammar_match`, which reads text with it here. What is written keeps to what all of them take:
-names of rules in lower case, no left recursion, no escapes but those that they share.
+One set of rules serves llama.cpp and xgrammar, which both read GBNF, llguidance, which is given
+Lark, and `sql.grammar_match`, which reads text with it here. What is written keeps to what all of
+them take: names of rules in lower case, no left recursion, no escapes but those that they share.
 """
 
 from __future__ import annotations
