@@ -14,6 +14,12 @@ if TYPE_CHECKING:
     from sqlkiln.data.blend import Source
 
 
+Aliases = Annotated[
+    str | None,
+    typer.Option(help="What --style canonical calls tables: 'keep' (T1, T2), or 'names'."),
+]
+
+
 def register(data: typer.Typer) -> None:
     """Add `prepare` to the commands of `data`."""
     data.command()(prepare)
@@ -50,10 +56,7 @@ def prepare(
     style: Annotated[
         str | None, typer.Option(help="How to write SQL: 'as_is', or 'canonical'.")
     ] = None,
-    aliases: Annotated[
-        str | None,
-        typer.Option(help="What --style canonical calls tables: 'keep' (T1, T2), or 'names'."),
-    ] = None,
+    aliases: Aliases = None,
     seed: Annotated[int | None, typer.Option(help="Draws rows and databases.")] = None,
     timeout: Annotated[float | None, typer.Option(help="Seconds for one query.")] = None,
     as_json: AsJson = False,

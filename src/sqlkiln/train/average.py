@@ -20,7 +20,7 @@ from safetensors.torch import save_file
 
 from sqlkiln.core.errors import UsageError
 from sqlkiln.train.export_changes import CONFIG, WEIGHTS, Adapter, Change, read_config, read_peft
-from sqlkiln.train.export_layout import BASE, Matrix
+from sqlkiln.train.export_layout import BELOW, Matrix
 
 
 def average(parts: Sequence[tuple[Path, float]], to: Path, rank: int | None = None) -> float:
@@ -52,8 +52,8 @@ def average(parts: Sequence[tuple[Path, float]], to: Path, rank: int | None = No
     to.mkdir(parents=True, exist_ok=True)
     (to / CONFIG).write_text(json.dumps(config, indent=1), encoding="utf-8")
     save_file(tensors, to / WEIGHTS, metadata={"format": "pt"})
-    if (parts[0][0] / BASE).is_dir():
-        copytree(parts[0][0] / BASE, to / BASE, dirs_exist_ok=True)
+    if (parts[0][0] / BELOW).is_dir():
+        copytree(parts[0][0] / BELOW, to / BELOW, dirs_exist_ok=True)
     return float(np.mean(left_out))
 
 

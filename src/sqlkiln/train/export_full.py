@@ -27,8 +27,8 @@ from sqlkiln.train.export_layout import Layout, Matrix
 from sqlkiln.train.export_merged import (
     MERGED_TYPES,
     Merged,
-    base_layout,
     copy_settings,
+    layout_to_fill,
     write_tensors,
 )
 
@@ -64,7 +64,7 @@ def write_full(folder: Path, model: str, to: Path, card: Card, kind: str = "q8_0
         ModelNotFound: if the base is not there.
         DataError: if the weights cannot be read.
     """
-    layout, path = base_layout(model, kind)
+    layout, path = layout_to_fill(model, kind)
     reader = GGUFReader(path)
     weights = _find(folder, layout)
     shapes = {t.name: tuple(int(n) for n in reversed(t.shape)) for t in reader.tensors}

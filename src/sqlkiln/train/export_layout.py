@@ -20,7 +20,7 @@ from sqlkiln.models.gguf import read_numbers, read_texts
 
 Matrix = NDArray[np.float32]
 
-BASE = "base"
+BELOW = "base"
 """In the folder of a trained adapter: what is known of the model below it, less its weights."""
 
 _BY_MODEL_TYPE = {
@@ -122,12 +122,12 @@ def read_layout(spec: str) -> Layout:
 def layout_for(model: str, adapter: Path) -> Layout:
     """The layout of `model`, which `adapter`, a folder that training wrote, was trained on.
 
-    Of a model that was taken from the Hub, the config lies beside the adapter, in `BASE`.
+    Of a model that was taken from the Hub, the config lies beside the adapter, in `BELOW`.
 
     Raises:
         ModelNotFound, UsageError, DataError: as `read_layout`.
     """
-    saved = adapter / BASE / "config.json"
+    saved = adapter / BELOW / "config.json"
     if model not in MODELS and not Path(model).expanduser().exists() and saved.is_file():
         return _from_config(saved)
     return read_layout(catalogue_name(model))

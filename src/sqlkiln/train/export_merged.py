@@ -59,7 +59,7 @@ def merge(
         ModelNotFound: if the base, or an adapter, is not there.
         DataError: if an adapter is damaged.
     """
-    layout, path = base_layout(model, kind)
+    layout, path = layout_to_fill(model, kind)
     reader = GGUFReader(path)
     shapes = {tensor.name: _matrix_shape(tensor) for tensor in reader.tensors}
     weighted = [(read_changes(name, model, layout), weight) for name, weight in adapters]
@@ -77,7 +77,7 @@ def merge(
     return Merged(to, len(changed), to.stat().st_size)
 
 
-def base_layout(model: str, kind: str) -> tuple[Layout, Path]:
+def layout_to_fill(model: str, kind: str) -> tuple[Layout, Path]:
     """The layout of `model` and its GGUF file, to write another of the type `kind` like it.
 
     Raises:

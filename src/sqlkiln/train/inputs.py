@@ -33,7 +33,7 @@ def digests(config: SftConfig, inputs: tuple[Path, ...]) -> dict[str, str]:
         named += [(f"adapter/{path.name}", path) for path in _of_adapter(config.adapter)]
     if config.model not in MODELS:
         place = Path(config.model).expanduser()
-        named += [(f"base/{path.name}", path) for path in _of_base(place)]
+        named += [(f"base/{path.name}", path) for path in _of_model(place)]
     there = {label: path for label, path in named if path.is_file()}
     found = file_digests(there.values())
     return {label: found[path] for label, path in there.items()}
@@ -52,7 +52,7 @@ def _of_adapter(adapter: Path) -> Iterator[Path]:
     yield from (folder / CONFIG, folder / WEIGHTS)
 
 
-def _of_base(place: Path) -> Iterator[Path]:
+def _of_model(place: Path) -> Iterator[Path]:
     if place.is_file():
         yield place
     elif place.is_dir():

@@ -41,7 +41,7 @@ from sqlkiln.prompt.targets import write_target
 from sqlkiln.train.chat import template_of
 from sqlkiln.train.config import SftConfig
 from sqlkiln.train.encode import Encoder
-from sqlkiln.train.export_layout import BASE
+from sqlkiln.train.export_layout import BELOW
 from sqlkiln.train.faults import clear_errors
 from sqlkiln.train.heldout import Heldout, choose
 from sqlkiln.train.inputs import digests
@@ -261,8 +261,8 @@ def run(config: SftConfig, inputs: tuple[Path, ...], out: Path) -> Mapping[str, 
             tokenizer = rows.encoder.tokenizer
             tokenizer.chat_template = template_of(tokenizer)
             tokenizer.save_pretrained(adapter_folder(out))
-            base = cast("PreTrainedModel", trainer.model).config
-            base.save_pretrained(str(adapter_folder(out) / BASE))
+            shape = cast("PreTrainedModel", trainer.model).config
+            shape.save_pretrained(str(adapter_folder(out) / BELOW))
     trainer.accelerator.wait_for_everyone()
     if trainer.is_world_process_zero():
         rmtree(checkpoints, ignore_errors=True)
