@@ -6,11 +6,12 @@
 
 With `--data`: recall of the tables and columns that the gold SQL needs (`prompt.needs`), among the
 first k and in the schema that `focus` makes, values that it compares with among the hits, and what
-the schema takes in a prompt (characters / 3.3). Then a database of `--tables` tables is linked, and
-the values of a table of `--rows` rows are indexed. Indexes are built anew, in a folder that is
-removed at the end. A needed column counts in each needed table that has one of that name. Times
-are of the processor (other work on the machine does not lengthen them), but for building an index:
-that is done by two processes, and is as it was on the clock.
+the schema takes in a prompt (characters / 3.3). Then a database of `--tables` tables is linked,
+with the budget of `sqlkiln ask` if none is given, and the values of a table of `--rows` rows are
+indexed. Indexes are built anew, in a folder that is removed at the end. A needed column counts in
+each needed table that has one of that name. Times are of the processor (other work on the machine
+does not lengthen them), but for building an index: that is done by two processes, and is as it was
+on the clock.
 """
 
 from __future__ import annotations
@@ -253,17 +254,21 @@ def many_tables(args: argparse.Namespace, scratch: Path) -> None:
     from sqlkiln.core.plugins import open_database
     from sqlkiln.prompt.link import CHARS_A_TOKEN, focus, link
     from sqlkiln.prompt.serialize import serialize
+    from sqlkiln.search.compose import FOCUS_TOKENS
     from sqlkiln.sql.values import open_index
 
+    budget = args.budget or FOCUS_TOKENS
     rng = random.Random(args.seed)
     path = scratch / "many_tables.sqlite"
     asked = generate_tables(path, args.tables, rng)
+    asked = rng.sample(asked, min(args.questions or len(asked), len(asked)))
     count = Tally()
     with closing(open_database(path)) as database:
         started = time.perf_counter()
         schema = database.schema()
         print(
-            f"\n{len(schema.tables)} tables: schema read in {time.perf_counter() - started:.2f} s"
+            f"\n{len(schema.tables)} tables: schema read in {time.perf_counter() - started:.2f} s; "
+            f"{len(asked)} questions, {budget:,} tokens"
         )
         with open_index(database, schema, folder=scratch) as index:
             count.times["build index"].append(index.facts.seconds)
@@ -272,11 +277,17 @@ def many_tables(args: argparse.Namespace, scratch: Path) -> None:
                 started = time.process_time()
                 hits = index.search(question)
                 linked = link(schema, question, hits)
-                focused = focus(schema, linked, budget_tokens=args.budget or 1500, style=args.style)
+                focused = focus(schema, linked, budget_tokens=budget, style=args.style)
                 count.times["all of it"].append(time.process_time() - started)
+                tables = {table for table, _ in needed}
                 for k in TABLES_AT:
-                    count.recall(f"tables @{k}", needed, (t.name for t in linked.tables[:k]))
-                count.recall("tables, focused", needed, (t.name for t in focused.schema.tables))
+                    count.recall(f"tables @{k}", tables, (t.name for t in linked.tables[:k]))
+                for k in COLUMNS_AT:
+                    first = ((c.table, c.name) for c in linked.columns[:k])
+                    count.recall(f"columns @{k}", needed, first)
+                kept = [(t.name, c.name) for t in focused.schema.tables for c in t.columns]
+                count.recall("tables, focused", tables, (table for table, _ in kept))
+                count.recall("columns, focused", needed, kept)
                 after = len(serialize(focused.schema, args.style)) / CHARS_A_TOKEN
                 count.ratios.append(after / before)
                 count.sums["before"] += before
@@ -289,8 +300,12 @@ def many_tables(args: argparse.Namespace, scratch: Path) -> None:
     count.show()
 
 
-def generate_tables(path: Path, tables: int, rng: random.Random) -> list[tuple[str, set[str]]]:
-    """Write the database; questions about it with the tables that they need."""
+Needed = set[tuple[str, str]]
+"""Tables and columns."""
+
+
+def generate_tables(path: Path, tables: int, rng: random.Random) -> list[tuple[str, Needed]]:
+    """Write the database; questions about it with the columns that they need."""
     names = [f"{area}_{thing}" for thing in THINGS for area in dict.fromkeys(AREAS)]
     names += [f"{name}_history" for name in names]
     names = names[:tables]
@@ -309,13 +324,13 @@ def generate_tables(path: Path, tables: int, rng: random.Random) -> list[tuple[s
             )
             if number % max(1, tables // 50) == 0:
                 said, trait = name.replace("_", " "), traits[0].replace("_", " ")
-                asked.append((f"How many {said}s are there for each {trait}?", {name}))
+                needed = {(name, traits[0])}
+                asked.append((f"How many {said}s are there for each {trait}?", needed))
             if parent and number % max(1, tables // 50) == 1:
                 said = [each.replace("_", " ") for each in (name, parent)]
                 trait = traits[1].replace("_", " ")
-                asked.append(
-                    (f"Show the {trait} of each {said[0]} with its {said[1]}.", {name, parent})
-                )
+                needed = {(name, traits[1]), (name, f"{parent}_id"), (parent, "id")}
+                asked.append((f"Show the {trait} of each {said[0]} with its {said[1]}.", needed))
     return asked
 
 
