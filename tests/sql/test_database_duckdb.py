@@ -1,5 +1,7 @@
 import json
+import threading
 import time
+from contextlib import closing
 
 import duckdb
 import pytest
@@ -17,6 +19,9 @@ from sqlkiln.core.errors import (
 from sqlkiln.core.plugins import Limits, open_database
 from sqlkiln.core.records import Column, ForeignKey
 from sqlkiln.sql.database import DuckDBDatabase
+from sqlkiln.sql.database_duckdb import DuckDBEngine
+from sqlkiln.sql.database_process import QueryProcess
+from sqlkiln.sql.database_query import NotBegunError, Query
 
 
 def write(path, *statements):
@@ -405,3 +410,37 @@ class TestDataFiles:
         (tmp_path / "inner.duckdb").write_bytes(pets.read_bytes())
         with pytest.raises(DatabaseUnreadable, match=r"give the path of inner.duckdb in it"):
             open_database(tmp_path)
+
+
+def test_a_query_that_cannot_begin_is_asked_of_a_new_process(tmp_path, monkeypatch):
+    path = write(tmp_path / "one.duckdb", "CREATE TABLE one AS SELECT 1 AS n")
+    with closing(open_database(path)) as database:
+        exchange, asked = QueryProcess._exchange, []
+
+        def fail(self, request, until, max_bytes):
+            asked.append(request)
+            if "sql" in request and sum("sql" in one for one in asked) <= failing:
+                self.stop()
+                raise NotBegunError("nothing was run: can't start new thread")
+            return exchange(self, request, until, max_bytes)
+
+        monkeypatch.setattr(QueryProcess, "_exchange", fail)
+        failing = 1
+        assert database.execute("SELECT n FROM one").rows == ((1,),)
+        asked.clear()
+        failing = 2
+        with pytest.raises(ResourceExceeded, match="nothing was run: can't start new thread"):
+            database.execute("SELECT n FROM one")
+
+
+def test_without_a_thread_nothing_is_run(tmp_path, monkeypatch):
+    path = write(tmp_path / "one.duckdb", "CREATE TABLE one AS SELECT 1 AS n")
+    engine = DuckDBEngine(str(path), 256 << 20)
+
+    def start(self):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Timer, "start", start)
+    query = Query("SELECT n FROM one", 1.0, 10, 1000, time.monotonic() + 1)
+    with pytest.raises(NotBegunError, match="nothing was run"):
+        engine.execute(query)

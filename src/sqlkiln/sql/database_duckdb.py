@@ -19,6 +19,7 @@ from sqlkiln.core.errors import DatabaseUnreadable, QueryError
 from sqlkiln.sql.database_duckdb_schema import PLAIN, catalogue, short
 from sqlkiln.sql.database_files import load, reader
 from sqlkiln.sql.database_query import (
+    NotBegunError,
     Query,
     exceeded,
     failed,
@@ -112,7 +113,11 @@ class DuckDBEngine:
         """
         timer = threading.Timer(query.until - time.monotonic(), self.connection.interrupt)
         timer.daemon = True
-        timer.start()
+        try:
+            timer.start()
+        except RuntimeError as error:
+            # What the query before left of the memory does not suffice for a thread.
+            raise NotBegunError(f"nothing was run: {error}") from error
         try:
             statement = self._single_read(query.sql)
             self.connection.execute(statement)

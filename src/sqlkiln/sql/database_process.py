@@ -18,7 +18,7 @@ from typing import Any
 
 from sqlkiln.core import errors
 from sqlkiln.core.errors import DatabaseUnreadable, MissingDependency, SqlkilnError
-from sqlkiln.sql.database_query import exceeded, timed_out
+from sqlkiln.sql.database_query import NotBegunError, exceeded, timed_out
 from sqlkiln.sql.database_wire import decode, encode, read_frame, write_frame
 
 GRACE_S = 0.5
@@ -85,6 +85,16 @@ class QueryProcess:
             ResourceExceeded: if the process broke down over it.
             SqlkilnError: what the process answered, if that is an error.
         """
+        try:
+            return self._ask(request, timeout_s, max_bytes)
+        except NotBegunError:
+            pass
+        try:  # by a new process, which has all of its memory
+            return self._ask(request, timeout_s, max_bytes)
+        except NotBegunError as error:
+            raise exceeded(str(error)) from error
+
+    def _ask(self, request: dict[str, Any], timeout_s: float, max_bytes: int) -> dict[str, Any]:
         self.start(self._memory_bytes)
         try:
             return self._exchange(
@@ -108,6 +118,8 @@ class QueryProcess:
         if "error" in reply:
             if reply["spent"]:
                 self.stop()
+            if not reply["begun"]:
+                raise NotBegunError(reply["text"])
             raise _ERRORS[reply["error"]](reply["text"])
         return reply
 

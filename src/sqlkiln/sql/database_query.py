@@ -28,6 +28,10 @@ def is_duckdb(head: bytes) -> bool:
     return head[8:12] == b"DUCK"
 
 
+class NotBegunError(Exception):
+    """Nothing was run: the process has too little memory left to begin with a query."""
+
+
 class Query(NamedTuple):
     """One statement and what it may cost; `until` is a `time.monotonic()`."""
 

@@ -13,7 +13,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from sqlkiln.core.errors import SqlkilnError
-from sqlkiln.sql.database_query import Query, exceeded, failed
+from sqlkiln.sql.database_query import NotBegunError, Query, exceeded, failed
 from sqlkiln.sql.database_wire import encode, read_frame, write_frame
 
 if TYPE_CHECKING:
@@ -44,6 +44,8 @@ def main(fd: int) -> None:
                 engine, reply = _open(request), b"{}"
             else:
                 reply = _answer(engine, request)
+        except NotBegunError as error:
+            reply = _failure(exceeded(str(error)), spent=True, begun=False)
         except MemoryError:
             reply = _failure(exceeded("out of memory"), spent=True)
         except SqlkilnError as error:
@@ -58,8 +60,10 @@ def main(fd: int) -> None:
             return
 
 
-def _failure(error: SqlkilnError, spent: bool) -> bytes:
-    return encode({"error": type(error).__name__, "text": str(error), "spent": spent})
+def _failure(error: SqlkilnError, spent: bool, begun: bool = True) -> bytes:
+    """An error as an answer; `spent` asks for another process, and not `begun` to be asked anew."""
+    told = {"error": type(error).__name__, "text": str(error), "spent": spent, "begun": begun}
+    return encode(told)
 
 
 def _open(request: dict[str, Any]) -> "Engine":
