@@ -1,26 +1,22 @@
 import pytest
+from curves import latency, make_curve, make_point
 
 from sqlkiln.core.records import Tokens
 from sqlkiln.report.curve import compose, to_html
-from sqlkiln.scoring.curve import Curve, Latency, Point
-from sqlkiln.scoring.statistics import wilson_interval
+from sqlkiln.scoring.curve import Latency
 
 TROUBLE = ("Runtime.exceptionThrown", "Runtime.consoleAPICalled", "Log.entryAdded")
 
 
 def point(strategy, right, p95, usd=0.02, first=None):
-    return Point(
-        strategy=strategy,
+    return make_point(
+        strategy,
+        right,
         n=20,
-        right=right,
-        accuracy=right / 20,
-        interval=wilson_interval(right, 20),
         first=Latency(n=4, p50_s=first, p95_s=first, mean_s=first) if first else None,
-        warm=Latency(n=16, p50_s=p95 / 2, p95_s=p95, mean_s=p95 / 2),
+        warm=latency(p95, n=16),
         tokens=Tokens(prompt=8000, cached=6000, completion=400),
         read_tokens=100,
-        written_tokens=20,
-        completions=1,
         failed=1,
         usd_per_1000=usd,
     )
@@ -35,22 +31,18 @@ POINTS = (
 
 def curve(*points, **changed):
     fields = {
-        "model": "m",
         "adapter": "a",
         "machine": {"processor": "Abacus", "cores": 2},
-        "database": None,
         "dataset": "spider",
         "split": "dev",
         "questions_sha256": "0123456789abcdef0",
         "databases_sha256": "fedcba98765432100",
         "questions": 20,
         "seed": 3,
-        "measured_at": "2026-07-11",
         "version": "0.1",
         "priced_as": "machine",
-        "points": points or POINTS,
     }
-    return Curve(**fields | changed)
+    return make_curve(*(points or POINTS), **fields | changed)
 
 
 def test_the_page_says_what_was_measured():

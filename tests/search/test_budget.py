@@ -1,9 +1,7 @@
 import pytest
+from curves import latency, make_curve, make_point
 
 from sqlkiln.core.errors import UsageError
-from sqlkiln.core.records import Tokens
-from sqlkiln.scoring.curve import Curve, Latency, Point
-from sqlkiln.scoring.statistics import wilson_interval
 from sqlkiln.search.budget import Budget, Offer, choose, offers, shown_seconds
 
 OFFERS = (
@@ -102,41 +100,9 @@ def test_short_times_are_in_milliseconds():
 # --------------------------------------------------------------------------- from a curve
 
 
-def latency(p95):
-    return Latency(n=5, p50_s=p95 / 2, p95_s=p95, mean_s=p95 / 2)
-
-
 def curve(**latencies):
-    point = Point(
-        strategy="greedy",
-        n=20,
-        right=10,
-        accuracy=0.5,
-        interval=wilson_interval(10, 20),
-        tokens=Tokens(),
-        read_tokens=0,
-        written_tokens=0,
-        completions=1,
-        failed=0,
-        usd_per_1000=0.02,
-        **{"first": None, "warm": None} | latencies,
-    )
-    return Curve(
-        model="m",
-        adapter=None,
-        machine={},
-        database=None,
-        dataset="spider",
-        split="dev",
-        questions_sha256="",
-        databases_sha256="",
-        questions=20,
-        seed=0,
-        measured_at="2026-07-11",
-        version="0",
-        priced_as=None,
-        points=(point,),
-    )
+    point = make_point("greedy", 10, n=20, usd_per_1000=0.02, **latencies)
+    return make_curve(point, dataset="spider", split="dev", questions=20)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@ from contextlib import closing
 from dataclasses import replace
 
 import pytest
+from curves import latency, make_curve, make_point
 
 from sqlkiln.core import plugins
 from sqlkiln.core.errors import BackendError, DataError, UsageError
@@ -11,8 +12,7 @@ from sqlkiln.core.provenance import machine
 from sqlkiln.core.records import Tokens
 from sqlkiln.models.scripted import Scripted
 from sqlkiln.prompt.render import task
-from sqlkiln.scoring.curve import Curve, Latency, Point, Times, keep
-from sqlkiln.scoring.statistics import wilson_interval
+from sqlkiln.scoring.curve import Times, keep
 from sqlkiln.search import dial
 from sqlkiln.search.dial import Asking, Dial, Settings, chosen, needs_speed
 from sqlkiln.search.relative import Pace, find_pace, keep_pace, relative_to_baseline
@@ -50,45 +50,19 @@ class Overheard(Scripted):
 
 
 def point(strategy, right, warm, first=None):
-    def latency(p95):
-        return Latency(n=10, p50_s=p95 / 2, p95_s=p95, mean_s=p95 / 2)
-
-    return Point(
-        strategy=strategy,
-        n=10,
-        right=right,
-        accuracy=right / 10,
-        interval=wilson_interval(right, 10),
+    return make_point(
+        strategy,
+        right,
         first=latency(first or warm),
         warm=latency(warm),
         tokens=Tokens(prompt=4000, completion=200),
-        read_tokens=20,
-        written_tokens=20,
-        completions=1,
-        failed=0,
-        usd_per_1000=None,
         times=Times(p50=warm, p95=2 * warm, mean=warm),
     )
 
 
 def curve(*points, **changed):
-    fields = {
-        "model": "scripted",
-        "adapter": None,
-        "machine": machine(),
-        "database": None,
-        "dataset": "samples",
-        "split": "heldout",
-        "questions_sha256": "",
-        "databases_sha256": "",
-        "questions": 10,
-        "seed": 0,
-        "measured_at": "2026-07-11",
-        "version": "0",
-        "priced_as": None,
-        "points": points or (point("greedy", 5, 1.0, 2.0), point("repair", 6, 3.0, 6.0)),
-    }
-    return Curve(**fields | changed)
+    points = points or (point("greedy", 5, 1.0, 2.0), point("repair", 6, 3.0, 6.0))
+    return make_curve(*points, **{"model": "scripted", "machine": machine()} | changed)
 
 
 def test_the_chosen_one_tells_how_sure_it_is(cities):

@@ -1,14 +1,14 @@
 from dataclasses import replace
 
 import pytest
+from curves import make_curve, make_point
 
 from sqlkiln.core.errors import BackendError, DataError
 from sqlkiln.core.plugins import Completion, open_strategy
 from sqlkiln.core.records import Tokens
 from sqlkiln.models.scripted import Scripted
-from sqlkiln.scoring.curve import Curve, Point, Times
+from sqlkiln.scoring.curve import Times
 from sqlkiln.scoring.prices import read_prices
-from sqlkiln.scoring.statistics import wilson_interval
 from sqlkiln.search.relative import (
     Multiple,
     Pace,
@@ -34,41 +34,13 @@ def _own_cache(tmp_path, monkeypatch):
 
 
 def point(strategy, right, times=None, completions=1.0):
-    return Point(
-        strategy=strategy,
-        n=10,
-        right=right,
-        accuracy=right / 10,
-        interval=wilson_interval(right, 10),
-        first=None,
-        warm=None,
-        tokens=Tokens(prompt=4000, cached=3000, completion=250),
-        read_tokens=20,
-        written_tokens=25,
-        completions=completions,
-        failed=0,
-        usd_per_1000=None,
-        times=times,
-    )
+    tokens = Tokens(prompt=4000, cached=3000, completion=250)
+    shape = {"tokens": tokens, "written_tokens": 25, "completions": completions}
+    return make_point(strategy, right, times=times, **shape)
 
 
 def curve(*points):
-    return Curve(
-        model="m",
-        adapter=None,
-        machine=HERE,
-        database=None,
-        dataset="samples",
-        split="heldout",
-        questions_sha256="",
-        databases_sha256="",
-        questions=10,
-        seed=0,
-        measured_at="2026-07-11",
-        version="0",
-        priced_as=None,
-        points=points,
-    )
+    return make_curve(*points, machine=HERE)
 
 
 @pytest.fixture
