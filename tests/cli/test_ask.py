@@ -133,6 +133,8 @@ def test_what_is_not_sure_enough_ends_with_one(shop, model):
     assert done.returncode == 1
     assert "not sure enough" in done.stderr
     assert "Ann" not in done.stdout
+    assert "no answer · " in done.stdout + done.stderr
+    assert "0 rows" not in done.stdout + done.stderr
 
 
 def test_a_repair_that_fails_ends_with_one(shop, tmp_path):

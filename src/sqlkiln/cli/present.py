@@ -48,6 +48,8 @@ def summary(answer: Answer) -> str:
     shown = f"{len(answer.rows):,} row{'' if len(answer.rows) == 1 else 's'}"
     if answer.truncated:
         shown = f"the first {shown} (more with --limit)"
+    if answer.error is not None:
+        shown = "no answer"
     seconds = answer.timings.total_s
     speed = answer.tokens.completion / answer.timings.decode_s if answer.timings.decode_s else 0
     cost = f"{seconds:.2f} s, {answer.tokens.completion} tokens at {speed:.0f} tokens/s"
