@@ -3,8 +3,9 @@
 import torch
 import transformers
 
+from sqlkiln.train.attention import NAME, attend_by_parts
 from sqlkiln.train.encode import Encoded
-from sqlkiln.train.packing import IGNORED, attention, batch, join, pack, shared_prefix
+from sqlkiln.train.packing import IGNORED, attention, batch, join, pack, parts, shared_prefix
 from sqlkiln.train.sft import answer_loss
 
 ONE = Encoded(prompt=(1, 2, 3, 4), answer=(5, 6))
@@ -98,12 +99,16 @@ def loss_and_gradients(model, rows):
     return total, {n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None}
 
 
-def assert_packing_changes_nothing(kind, groups):
+def assert_packing_changes_nothing(kind, groups, by_parts=False):
     model = tiny(kind)
     packed = [batch(join([pack(group) for group in groups]))]
     alone = [batch(pack([one])) for group in groups for one in group]
-    loss, gradients = loss_and_gradients(model, packed)
     loss_alone, gradients_alone = loss_and_gradients(model, alone)
+    if by_parts:
+        attend_by_parts(model)
+        assert model.config._attn_implementation == NAME
+        del packed[0]["attention_mask"]
+    loss, gradients = loss_and_gradients(model, packed)
     assert abs(loss - loss_alone) < 1e-4
     assert gradients.keys() == gradients_alone.keys()
     for name, gradient in gradients.items():
@@ -118,6 +123,30 @@ def test_loss_and_gradients_are_those_of_unpacked_rows_for_qwen():
 def test_loss_and_gradients_are_those_of_unpacked_rows_for_llama_and_several_groups():
     questions = random_questions(7)
     assert_packing_changes_nothing("llama", [questions[:3], questions[3:]])
+
+
+def test_the_parts_of_a_row_by_hand():
+    row = join([pack([ONE, OTHER]), pack([OTHER]), pack([ONE, Encoded((9, 9), (8,))])])
+    assert parts(row).tolist() == [[0, 2], [1, 4], [2, 2], [0, 2], [1, 2], [1, 6], [2, 3]]
+
+
+def test_computed_by_parts_they_are_those_of_unpacked_rows_too():
+    questions = random_questions(7)
+    apart = [Encoded((9, 9, 4), (8, 7)), Encoded((5, 9), (3,))]  # share no prefix
+    for kind in ("qwen2", "llama"):
+        assert_packing_changes_nothing(
+            kind, [questions[:3], apart, questions[3:6], questions[6:]], by_parts=True
+        )
+
+
+def test_what_names_no_parts_is_computed_as_before():
+    model = tiny("qwen2")
+    ids = torch.randint(2, 64, (1, 20), generator=torch.Generator().manual_seed(1))
+    before = model(input_ids=ids).logits
+    attend_by_parts(model)
+    assert torch.equal(model(input_ids=ids).logits, before)
+    written = model.generate(input_ids=ids, max_new_tokens=3, do_sample=False)
+    assert written.shape == (1, 23)
 
 
 def test_leaving_the_mask_out_would_be_noticed():

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from sqlkiln.core.errors import MissingDependency, UsageError
+from sqlkiln.train.attention import attend_by_parts
 from sqlkiln.train.config import SftConfig
 from sqlkiln.train.warm_start import go_on_from
 from sqlkiln.train.weights import load_model
@@ -34,6 +35,8 @@ def load_trainable(config: SftConfig) -> tuple[Any, PreTrainedTokenizerBase]:
     dtype = "float32" if config.method == "full" else config.dtype
     model, tokenizer = load_model(config.model, dtype, **options)
     model.config.use_cache = False
+    if not torch.cuda.is_available():
+        attend_by_parts(model)
     layers = model.config.num_hidden_layers
     if config.frozen_layers >= layers:
         raise UsageError(

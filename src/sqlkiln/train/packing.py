@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING, TypedDict
 
 import torch
@@ -44,12 +45,15 @@ class Batch(TypedDict):
     """What a causal language model of `transformers` is called with, and its labels.
 
     Shapes: input_ids and position_ids (1, T); attention_mask (1, 1, T, T), true where a token may
-    look; logits_to_keep (N,), the places before learnt tokens; labels (N,), those tokens.
+    look; parts (S, 2), the branch and the length of what the row is made of, in order: the same for
+    `train.attention`, which others ignore; logits_to_keep (N,), the places before learnt tokens;
+    labels (N,), those tokens.
     """
 
     input_ids: Tensor
     position_ids: Tensor
     attention_mask: Tensor
+    parts: Tensor
     logits_to_keep: Tensor
     labels: Tensor
 
@@ -110,6 +114,12 @@ def attention(row: Packed) -> Tensor:
     return same_group & visible & ~ahead
 
 
+def parts(row: Packed) -> Tensor:
+    """The branch and the length of each stretch of the row that one branch fills, shape (S, 2)."""
+    stretches = groupby(zip(row.groups, row.branches, strict=True))
+    return torch.tensor([[branch, len(list(tokens))] for (_, branch), tokens in stretches])
+
+
 def batch(row: Packed) -> Batch:
     """Turn a row into what the model is called with.
 
@@ -123,6 +133,7 @@ def batch(row: Packed) -> Batch:
         input_ids=torch.tensor([row.input_ids]),
         position_ids=torch.tensor([row.positions]),
         attention_mask=attention(row)[None, None],
+        parts=parts(row),
         logits_to_keep=learnt - 1,
         labels=labels[learnt],
     )
