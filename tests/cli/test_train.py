@@ -61,9 +61,19 @@ def test_all_weights_are_no_adapter_to_export(train, tmp_path):
     assert (tmp_path / "run" / "adapter" / "model.safetensors").is_file()
 
 
+def test_any_other_setting_may_be_set(train, tmp_path):
+    train("--rank", 2, "--set", "order=easy_first", "--set", "noise={full=1, cut=0}")
+    config = json.loads((tmp_path / "run" / "config.json").read_text())["config"]
+    assert (config["order"], config["noise"]["cut"], config["rank"]) == ("easy_first", 0, 2)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        (("--set", "tokens"), "'tokens' is not of the form key=value"),
+        (("--set", "token=8"), "cannot set token: unknown; did you mean 'tokens'"),
+        (("--set", "tokens=many"), "cannot set tokens: wrong value: 'many'"),
+        (("--set", "rank=2", "--rank", 2), "given twice: rank"),
         (("--rank", 0), "wrong option: --rank 0: "),
         (("--target", "poem"), "wrong option: --target poem: no such target; choose one of sql, "),
         (("--method", "magic"), "wrong option: --method magic: "),

@@ -92,6 +92,30 @@ def test_one_question_a_row_when_nothing_is_packed():
     assert made.packed(0).examples == 1
 
 
+def test_easy_first_goes_from_the_easiest_bucket_to_the_hardest_in_each_pass():
+    buckets = ("projection", "filter", "join", "nested", "")
+    taught = [
+        one.model_copy(update={"bucket": buckets[place % len(buckets)], "repeat": 1})
+        for place, one in enumerate(demonstrations(30))
+    ]
+    encoder = Encoder(tiny_tokenizer(), "sql", "compact")
+    made = Rows(taught, SCHEMAS, encoder, Layout(questions=2, tokens=240, easy_first=True))
+    made.lay_out(1.5, 0)
+    ranks = [
+        [buckets.index(taught[place].bucket) for place in group.places]
+        for row in made.plan
+        for group in row
+    ]
+    means = [sum(group) / len(group) for group in ranks]
+    falls = [i for i in range(1, len(means)) if means[i] < means[i - 1]]
+    assert len(falls) == 1  # where the second pass begins
+    assert sum(map(len, ranks[: falls[0]])) == len(taught)
+    assert sum(max(group) > min(group) for group in ranks) <= len(SCHEMAS) * 4 * 1.5
+    assert shown(made).keys() == {one.id for one in taught}
+    mixed = rows(questions=2, tokens=240)
+    assert mixed.plan == rows(questions=2, tokens=240, easy_first=False).plan
+
+
 def test_the_same_seed_draws_the_same_rows_and_another_does_not():
     one, same, other = rows(seed=1), rows(seed=1), rows(seed=2)
     assert [one.packed(i) for i in range(len(one))] == [same.packed(i) for i in range(len(same))]

@@ -196,6 +196,24 @@ def _override(tables: Mapping[str, list[dict[str, Any]]], override: str, path: P
         entry[key] = _toml_value(text.strip())
 
 
+def read_settings(config: type[BaseModel], overrides: Sequence[str]) -> dict[str, Any]:
+    """The settings in `overrides`, each 'key=value', the value in TOML or else taken as text.
+
+    Raises:
+        UsageError: for one that is not of that form, or that `config` does not take.
+    """
+    found: dict[str, Any] = {}
+    for override in overrides:
+        key, equals, text = override.partition("=")
+        if not (equals and key.strip()):
+            raise UsageError(f"cannot set: {override!r} is not of the form key=value")
+        found[key.strip()] = _toml_value(text.strip())
+    problems = list(wrong_keys(config, found))
+    if problems:
+        raise UsageError("cannot set " + "; ".join(problems))
+    return found
+
+
 def _toml_value(text: str) -> Any:
     try:
         document = tomllib.loads(f"value = {text}")

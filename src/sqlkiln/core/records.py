@@ -80,11 +80,25 @@ class Example(Record):
     tags: tuple[str, ...] = ()
 
 
+BUCKETS = (
+    "projection",
+    "filter",
+    "aggregate",
+    "order_limit",
+    "group_having",
+    "join",
+    "nested",
+    "set",
+    "other",
+)
+"""What the SQL of a question has to do, from the simplest to the hardest (`data.curriculum`)."""
+
+
 class Demonstration(Record):
     """A question with its answer, ready to train on.
 
     `db_id` is the key of its schema among those prepared with it, and unique over datasets.
-    `bucket` is what its SQL has to do (`data.curriculum`). It is shown `repeat` times an epoch.
+    `bucket` is what its SQL has to do, one of `BUCKETS`. It is shown `repeat` times an epoch.
     `hints` are values of the database that the question mentions, as the prompt shows them.
     """
 

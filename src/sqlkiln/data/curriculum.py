@@ -9,19 +9,10 @@ from __future__ import annotations
 
 from sqlglot import exp
 
+from sqlkiln.core.records import BUCKETS
 from sqlkiln.sql.parse import parse
 
-BUCKETS = (
-    "projection",
-    "filter",
-    "aggregate",
-    "order_limit",
-    "group_having",
-    "join",
-    "nested",
-    "set",
-    "other",
-)
+__all__ = ["BUCKETS", "bucket", "copies"]
 
 
 def bucket(sql: str, dialect: str = "sqlite") -> str:

@@ -40,28 +40,27 @@ def attention(
     value: Tensor,
     attention_mask: Tensor | None,
     parts: Tensor | None = None,
-    dropout: float = 0.0,
-    scaling: float | None = None,
-    **others: Any,
+    **settings: Any,
 ) -> tuple[Tensor, None]:
     """Attention as transformers calls it, for T tokens in the S `parts` of a packed row.
 
     Shapes: query (1, H, T, D), key and value (1, K, T, D) where H is a multiple of K; `parts`
-    (S, 2), each its branch and its length (`packing.Batch`); returns (1, T, H, D).
+    (S, 2), each its branch and its length (`packing.Batch`); returns (1, T, H, D). `settings` are
+    `dropout` and `scaling`, and what transformers' own takes besides.
     """
     from transformers.integrations.sdpa_attention import repeat_kv, sdpa_attention_forward
 
-    settings: dict[str, Any] = {"dropout": dropout, "scaling": scaling, **others}
     if parts is None:
         found: tuple[Tensor, None] = sdpa_attention_forward(
             module, query, key, value, attention_mask, **settings
         )
         return found
+    dropout, scale = settings.get("dropout", 0.0), settings.get("scaling")
     repeats = getattr(module, "num_key_value_groups", 1)
     wholes = (query, repeat_kv(key, repeats), repeat_kv(value, repeats))
     computed = [
         scaled_dot_product_attention(
-            q, k, v, attn_mask=mask, is_causal=mask is None, dropout_p=dropout, scale=scaling
+            q, k, v, attn_mask=mask, is_causal=mask is None, dropout_p=dropout, scale=scale
         )
         for q, k, v, mask in _seen(wholes, parts.tolist())
     ]

@@ -40,7 +40,8 @@ class SftConfig(BaseModel):
 
     Rows: `epochs` passes over the questions, of which only the first `limit` count if that is
     given. At most `questions` of one database share its schema, and a row has about `tokens`;
-    without `packed` every question has a row of its own. `noise` says how often which view of a
+    without `packed` every question has a row of its own. `order` is `mixed`, or `easy_first`: from
+    the easiest bucket to the hardest in each pass. `noise` says how often which view of a
     schema is shown, `hinted` which share of the questions comes with value hints. One step is over
     `accumulate` rows of each process. `seed` draws rows, views and first weights.
 
@@ -74,6 +75,7 @@ class SftConfig(BaseModel):
     tokens: int = Field(1024, ge=128)
     accumulate: int = Field(2, ge=1)
     packed: bool = True
+    order: Literal["mixed", "easy_first"] = "mixed"
     noise: Noise = Noise()
     hinted: float = Field(0.3, ge=0, le=1)
     limit: int | None = Field(None, ge=1)

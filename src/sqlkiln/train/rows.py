@@ -11,9 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from random import Random
+from statistics import fmean
 
 from sqlkiln.core.errors import DataError
-from sqlkiln.core.records import DatabaseSchema, Demonstration
+from sqlkiln.core.records import BUCKETS, DatabaseSchema, Demonstration
 from sqlkiln.prompt.hints import gold_hints, hints_within
 from sqlkiln.prompt.needs import needs_of
 from sqlkiln.prompt.views import Noise, draw
@@ -31,13 +32,15 @@ DISTRACTING = 8
 class Layout:
     """How rows are filled: at most `questions` of one database, and about `tokens` in all.
 
-    `hinted` is the share of questions that are shown value hints.
+    `hinted` is the share of questions that are shown value hints. With `easy_first` each pass goes
+    from the easiest bucket to the hardest, as far as questions of one database can be parted.
     """
 
     questions: int = 16
     tokens: int = 1024
     noise: Noise = field(default_factory=Noise)
     hinted: float = 0.3
+    easy_first: bool = False
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,8 @@ class Rows:
         whole, part = divmod(epochs, 1)
         for share in [1.0] * int(whole) + ([part] if part else []):
             epoch = self._epoch(rng)
-            rows += epoch[: max(1, round(share * len(epoch)))]
+            drawn = epoch[: max(1, round(share * len(epoch)))]
+            rows += self._rising(drawn) if self.layout.easy_first else drawn
         self.plan = tuple(rows)
 
     @property
@@ -121,6 +125,8 @@ class Rows:
         groups = []
         for db_id, places in sorted(by_database.items()):
             rng.shuffle(places)
+            if self.layout.easy_first:
+                places.sort(key=self._rank)
             size = self._group_size(db_id)
             for first in range(0, len(places), size):
                 chosen = tuple(places[first : first + size])
@@ -145,6 +151,15 @@ class Rows:
             row.append(group)
             used += size
         return [*rows, tuple(row)] if row else rows
+
+    def _rising(self, rows: Sequence[tuple[Planned, ...]]) -> list[tuple[Planned, ...]]:
+        """The same groups in rows that go from easy to hard."""
+        groups = [group for row in rows for group in row]
+        return self._fill(sorted(groups, key=lambda group: fmean(map(self._rank, group.places))))
+
+    def _rank(self, place: int) -> int:
+        bucket = self.demonstrations[place].bucket
+        return BUCKETS.index(bucket) if bucket in BUCKETS else len(BUCKETS)
 
     def _group(self, planned: Planned) -> Packed:
         rng = Random(planned.seed)  # noqa: S311 (as above)

@@ -94,6 +94,7 @@ def build_rows(config: SftConfig, folder: Path, encoder: Encoder) -> Rows:
         tokens=config.tokens if config.packed else 0,
         noise=config.noise,
         hinted=config.hinted,
+        easy_first=config.order == "easy_first",
     )
     rows = Rows(_writable(demonstrations, schemas, config.target), schemas, encoder, layout)
     rows.lay_out(config.epochs, config.seed)
