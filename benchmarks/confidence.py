@@ -103,7 +103,7 @@ def read_pairs(run: Path) -> Iterator[Pair]:
 
 def seen_before(pairs: Sequence[Pair]) -> str:
     """A remark if the shipped coefficients were fitted on some of these databases."""
-    fitted_on = str(shipped_fit(voted=False).fitted_on.get("databases", "")).split(", ")
+    fitted_on = str(shipped_fit().fitted_on.get("databases", "")).split(", ")
     known = {prediction.db_id for prediction, _ in pairs} & set(fitted_on)
     return " (fitted on these)" if known else ""
 

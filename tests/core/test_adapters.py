@@ -46,6 +46,21 @@ def test_what_is_shipped_for_the_model_is_the_default(shipped):
     assert adapters.choose("https://example.org/v1#m", None) == ()
 
 
+def test_a_second_opinion_is_loaded_and_off(shipped):
+    main = write_adapter(shipped / "nano-sql.gguf", target="qualified")
+    beside = write_adapter(shipped / "beside.gguf", target="from_first", second_to="nano-sql")
+    for asked in (None, ["nano-sql"]):
+        chosen = adapters.choose(MODEL, asked)
+        assert adapters.options(chosen) == ((main, 1.0), (beside, 0.0))
+        opinion = adapters.second_opinion(chosen)
+        assert (opinion.target, opinion.adapters) == ("from_first", ((beside, 1.0),))
+        assert adapters.shown(chosen) == "nano-sql"
+    for asked in (["beside"], ["nano-sql:0.5"], ["nano-sql", "beside"], ["none"]):
+        assert adapters.second_opinion(adapters.choose(MODEL, asked)) is None
+    write_adapter(shipped / "beside.gguf", schema_style="compact", second_to="nano-sql")
+    assert adapters.second_opinion(adapters.choose(MODEL, None)) is None
+
+
 def test_none_is_the_base_alone(shipped):
     write_adapter(shipped / "nano-sql.gguf", target="sql")
     assert adapters.choose(MODEL, ["none"]) == ()

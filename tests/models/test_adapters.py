@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 from adapter_files import write_adapter
 
@@ -106,13 +108,29 @@ def test_each_base_has_one_default(folders):
     assert adapters.shipped_for("nano.gguf") is None
 
 
+def test_one_for_a_second_opinion_is_found_and_is_no_default(folders):
+    shipped, own = folders
+    beside = write_adapter(shipped / "a-beside.gguf", second_to="nano", target="from_first")
+    write_adapter(shipped / "nano.gguf", target="qualified")
+    write_adapter(shipped / "z-lost.gguf", second_to="nano", model=QWEN)
+    assert adapters.shipped_for("smollm2-135m") == "nano"
+    assert adapters.second_to("nano", "smollm2-135m") == Path(beside)
+    assert adapters.second_to("other", "smollm2-135m") is None
+    own.mkdir(exist_ok=True)
+    (own / "a-broken.gguf").write_bytes(b"GGUF")
+    assert adapters.second_to("nano", "smollm2-135m") == Path(beside)
+
+
 def test_what_comes_with_sqlkiln_is_sound():
     shipped = sorted(adapters.shipped_folder().glob("*.gguf"))
-    bases = [adapters.read_card(adapters.find(str(path))).model for path in shipped]
-    assert len(set(bases)) == len(bases)
-    assert set(bases) <= MODELS.keys()
-    for path in shipped:
-        card = adapters.read_card(path)
+    cards = {path: adapters.read_card(adapters.find(str(path))) for path in shipped}
+    defaults = [card.model for card in cards.values() if not card.second_to]
+    assert len(set(defaults)) == len(defaults)
+    assert set(defaults) <= MODELS.keys()
+    assert {card.second_to for card in cards.values()} - {""} <= {
+        card.name for card in cards.values()
+    }
+    for path, card in cards.items():
         assert card.model_sha256 == MODELS[card.model].sha256
         assert card.name == path.stem
         assert path.stat().st_size <= 20 * 2**20

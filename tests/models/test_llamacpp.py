@@ -364,6 +364,25 @@ def test_weights_of_adapters_count(nano, adapted, adapters):
     assert probe(adapted) == opened
 
 
+def test_each_mix_of_adapters_keeps_what_it_has_read(nano_model, adapters):
+    plus, other = adapters
+    options = BackendOptions(context_tokens=1024, adapters=((plus, 1.0), (other, 0.0)))
+    backend = LlamaCpp.open(MODEL, options)
+
+    def ask(question, *weights):
+        asked = asking(f"{SONGS}{question}", logprobs=1, adapters=weights)
+        return backend.generate(asked)
+
+    alone = ask("How many songs?")
+    first = ask("How many songs?", (other, 1.0))
+    assert (alone.cached_tokens, first.cached_tokens) == (0, 0)
+    assert ask("Which singers?").cached_tokens > 0
+    assert ask("Which singers?", (other, 1.0)).cached_tokens > 0
+    assert ask("How many songs?").logprobs == alone.logprobs
+    assert ask("How many songs?", (other, 1.0)).logprobs == first.logprobs
+    backend.close()
+
+
 def test_only_loaded_adapters_can_be_asked_for(nano, adapted, adapters):
     plus, _ = adapters
     with pytest.raises(BackendError, match=r"not loaded: x\.gguf; loaded with .*plus\.gguf, "):

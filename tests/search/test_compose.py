@@ -1,3 +1,4 @@
+import math
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
@@ -6,10 +7,10 @@ import pytest
 
 from sqlkiln.core import plugins
 from sqlkiln.core.errors import UsageError
-from sqlkiln.core.plugins import Limits, TokenLogprob, Watch
+from sqlkiln.core.plugins import Limits, TokenLogprob, Variant, Watch
 from sqlkiln.models.scripted import Scripted
 from sqlkiln.prompt.render import Context, task
-from sqlkiln.search import ballot, compose
+from sqlkiln.search import ballot, compose, sample, second
 from sqlkiln.search.ballot import Vote
 from sqlkiln.search.compose import Settings
 from sqlkiln.search.spellings import StoredSpellings
@@ -114,7 +115,7 @@ def test_a_strategy_is_named_by_its_settings(spec, name):
     [
         (
             "greedy+lnk",
-            "unknown switch of a strategy: 'lnk'; there are link, scope, mend, retry, sure",
+            "unknown switch of a strategy: 'lnk'; there are link, scope, mend, retry, second",
         ),
         ("greedy:3+link", "greedy makes one candidate: greedy:3.link; write vote:3.link"),
         (
@@ -357,7 +358,7 @@ def test_a_close_vote_shows_the_rows_and_the_confidence_of_the_other(places):
 
 
 def test_what_is_cut_even_for_the_count_stays_as_it_was(places, monkeypatch):
-    monkeypatch.setattr(ballot, "COUNTED", Limits(timeout_s=2.0, max_rows=2))
+    monkeypatch.setattr(sample, "COUNTED", Limits(timeout_s=2.0, max_rows=2))
     shown = plugins.open_database(places.path, Limits(max_rows=2))
     spent = []
     execute = shown.execute
@@ -492,6 +493,96 @@ class Certain(Telling):
         completion = super().generate(request, on_text)
         sure = tuple(replace(token, logprob=0.0) for token in completion.logprobs)
         return replace(completion, logprobs=sure)
+
+
+SECOND = Variant(target="from_first", adapters=(("beside", 1.0),))
+EUROPE = "SELECT code FROM country WHERE region = 'Europe'"
+EUROPE_TOO = "FROM country WHERE region = 'Europe' SELECT code"
+
+
+class Doubting(Overheard):
+    """Takes adapters, and is as sure of each answer as `chances` say."""
+
+    def __init__(self, script, chances):
+        super().__init__(script)
+        self.chances = list(chances)
+
+    def generate(self, request, on_text=None):
+        completion = super().generate(replace(request, logprobs=0, adapters=()), on_text)
+        self.requests[-1] = request
+        sure = math.log(self.chances[len(self.requests) - 1])
+        tokens = [TokenLogprob(word, sure, (("x", -3.0),)) for word in completion.text.split()]
+        return replace(completion, logprobs=tuple(tokens))
+
+
+def asked_twice(places, answers, chances, spec="greedy+second+sure"):
+    model = Doubting(answers, chances)
+    asked = task(places.schema(), "Which codes are in Europe?", second=SECOND)
+    return plugins.open_strategy(spec).solve(asked, model, places, Watch()), model
+
+
+def test_a_second_adapter_is_asked_in_its_own_way_and_the_surer_answer_taken(places):
+    solution, model = asked_twice(places, [PLAIN, EUROPE_TOO], [0.8, 0.99])
+    assert [request.adapters for request in model.requests] == [(), SECOND.adapters]
+    assert [candidate.sql for candidate in solution.candidates] == [PLAIN, EUROPE]
+    assert solution.chosen.sql == EUROPE
+    assert solution.features["agrees"] == 0
+    back, _ = asked_twice(
+        places, [EUROPE, PLAIN.replace("SELECT name ", "") + " SELECT name"], [0.9, 0.6]
+    )
+    assert back.chosen.sql == EUROPE
+    assert len(back.candidates) == 2
+
+
+def test_that_both_say_the_same_makes_it_likelier(places):
+    same, _ = asked_twice(places, [EUROPE, EUROPE_TOO], [0.9, 0.9])
+    other, _ = asked_twice(places, [EUROPE, "FROM country SELECT title"], [0.9, 0.8])
+    assert (same.features["agrees"], other.features["agrees"]) == (1, 0)
+    assert same.chosen.sql == other.chosen.sql == EUROPE
+    assert same.confidence >= other.confidence
+
+
+def test_nobody_else_is_asked_where_the_first_is_sure(places, monkeypatch):
+    monkeypatch.setattr(second, "SETTLED", 0.3)
+    solution, model = asked_twice(places, [EUROPE], [0.99])
+    assert len(model.requests) == len(solution.candidates) == 1
+    assert solution.features["agrees"] is None
+
+
+def test_a_close_call_of_two_adapters_shows_both(places, monkeypatch):
+    monkeypatch.setattr(second, "CLOSE", 0.5)
+    solution, _ = asked_twice(places, [EUROPE, "FROM country SELECT code"], [0.9, 0.85])
+    assert solution.chosen.sql == EUROPE
+    assert solution.other.sql == "SELECT code FROM country"
+    assert sorted(solution.other.rows) == [("CH",), ("FR",), ("PE",)]
+    assert 0 < solution.other.confidence < solution.confidence + 0.5
+    monkeypatch.setattr(second, "CLOSE", 0.0)
+    assert asked_twice(places, [EUROPE, "FROM country SELECT code"], [0.9, 0.85])[0].other is None
+
+
+def test_a_second_opinion_helps_where_the_first_fails_and_may_fail_itself(places):
+    solution, _ = asked_twice(places, ["SELECT x FROM y", EUROPE_TOO], [0.9, 0.5])
+    assert solution.chosen.sql == EUROPE
+    solution, _ = asked_twice(places, [EUROPE, "FROM y SELECT x"], [0.5, 0.9])
+    assert (solution.chosen.sql, solution.other) == (EUROPE, None)
+
+
+def test_a_second_opinion_needs_no_confidence_to_be_told(places):
+    solution, model = asked_twice(places, [PLAIN, EUROPE_TOO], [0.8, 0.99], "greedy+second")
+    assert (solution.chosen.sql, solution.confidence, dict(solution.features)) == (EUROPE, None, {})
+    alone, model = solve("greedy+second", places, [EUROPE])
+    assert len(model.requests) == 1
+    assert alone.chosen.sql == EUROPE
+
+
+def test_in_a_vote_the_second_adapter_is_the_second_voter(places):
+    answers = [PLAIN, EUROPE_TOO, EUROPE, EUROPE]
+    solution, model = asked_twice(places, answers, [0.9] * 4, "vote:4+second+sure")
+    assert [request.adapters for request in model.requests] == [(), SECOND.adapters, (), ()]
+    assert [request.temperature > 0 for request in model.requests] == [False, False, False, True]
+    assert solution.chosen.sql == EUROPE
+    _, model = asked_twice(places, answers, [0.9] * 4, "vote:4+sure")
+    assert {request.adapters for request in model.requests} == {()}
 
 
 def test_what_is_all_but_certain_is_not_voted_on(places, monkeypatch):

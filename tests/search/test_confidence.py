@@ -158,12 +158,12 @@ def test_how_candidates_voted():
 
 # --------------------------------------------------------------------------- the probability
 
-AVERAGE = {name: one.mean for name, one in shipped_fit(False).coefficients.items()}
+AVERAGE = {name: one.mean for name, one in shipped_fit().coefficients.items()}
 AVERAGE |= {"failed": None}
 
 
 def test_the_coefficients_say_what_they_were_fitted_on():
-    fitted = shipped_fit(False)
+    fitted = shipped_fit()
     assert fitted.coefficients.keys() <= FEATURES.keys() - UNWEIGHED
     assert {"rows", "right", "questions", "databases", "model", "strategy", "made"} <= (
         fitted.fitted_on.keys()
@@ -172,7 +172,7 @@ def test_the_coefficients_say_what_they_were_fitted_on():
 
 
 def test_an_average_answer_is_right_about_as_often_as_those_that_were_fitted():
-    fitted = shipped_fit(False).fitted_on
+    fitted = shipped_fit().fitted_on
     assert confidence(AVERAGE) == pytest.approx(fitted["right"] / fitted["rows"], abs=0.1)
     assert confidence({}) == confidence(AVERAGE)
 

@@ -78,6 +78,7 @@ def _row(name: str, path: Path) -> dict[str, Any]:
         "schema_style": card.schema_style if card else "unknown",
         "scores": card.scores if card else {},
         "size_bytes": path.stat().st_size,
+        "second_to": card.second_to if card else "",
         "default": path.parent == shipped_folder() and shipped_for(model) == name,
         "path": str(path),
     }
@@ -125,6 +126,10 @@ def export(
         int | None, typer.Option(min=1, help="To approximate DoRA with; 4 times its own.")
     ] = None,
     data_licence: DataLicence = None,
+    second_to: Annotated[
+        str | None,
+        typer.Option(metavar="ADAPTER", help="Beside which it is asked for a second opinion."),
+    ] = None,
     score: Score = None,
 ) -> None:
     """Write a trained adapter as GGUF, its card inside and beside it.
@@ -143,6 +148,7 @@ def export(
         target=target,
         schema_style=schema_style,
         data_licence=data_licence,
+        second_to=second_to,
         scores=_scores(score),
     )
     done = export_adapter(peft_folder(folder), to, card, kind=kind, dora_rank=dora_rank)

@@ -100,7 +100,7 @@ def ask(
     """Ask a database a question in plain English.
 
     The model writes a read query; sqlkiln mends what the schema shows to be wrong in it, runs it
-    read-only and shows the rows. What is run by default is greedy+link+scope+mend+retry+sure
+    read-only and shows the rows. What is run by default is greedy+link+scope+mend+retry+second+sure
     (docs/answering.md). Nothing leaves this machine, unless --model is a server on another one.
     """
     if sum((sql_only, as_json, as_csv)) > 1:

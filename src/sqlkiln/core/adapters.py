@@ -8,7 +8,7 @@ one. Files and cards are known to the backend that serves the model (`FindsAdapt
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -25,7 +25,8 @@ class Adapter:
     """An adapter in use: `name` as asked for, and where it was found, the `path` of its file.
 
     `target` and `schema_style` are those it was trained with; None if it has no card. One that is
-    `merged` is part of the model: it is there to tell how to prompt.
+    `merged` is part of the model: it is there to tell how to prompt. `second` is another adapter of
+    the same base that may be asked for a second opinion.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Adapter:
     target: str | None = None
     schema_style: str | None = None
     merged: bool = False
+    second: Adapter | None = None
 
     @property
     def title(self) -> str:
@@ -119,14 +121,35 @@ def _beside(
     if finder is None:
         return tuple(Adapter(name, weight) for name, weight in named)
     found = [(finder.find_adapter(model, name), weight) for name, weight in named]
-    return tuple(
-        Adapter(one.name, weight, one.path, one.target, one.schema_style) for one, weight in found
-    )
+    return tuple(replace(one, weight=weight) for one, weight in found)
 
 
 def options(adapters: Iterable[Adapter]) -> tuple[tuple[str, float], ...]:
-    """The adapters as `BackendOptions` takes them."""
-    return tuple((str(one.path or one.name), one.weight) for one in beside(adapters))
+    """The adapters as `BackendOptions` takes them; one for a second opinion is loaded, and off."""
+    used = tuple(adapters)
+    second = _second(used)
+    off = ((_spec(second), 0.0),) if second else ()
+    return (*((_spec(one), one.weight) for one in beside(used)), *off)
+
+
+def second_opinion(adapters: Iterable[Adapter]) -> plugins.Variant | None:
+    """How a question is put to the adapter that is there for a second opinion, if there is one."""
+    second = _second(tuple(adapters))
+    if second is None:
+        return None
+    return plugins.Variant(target=second.target, adapters=((_spec(second), 1.0),))
+
+
+def _second(adapters: Sequence[Adapter]) -> Adapter | None:
+    """That of the one adapter in use: where several are blended, none was made for the blend."""
+    second = adapters[0].second if len(adapters) == 1 else None
+    if second is None or adapters[0].weight != 1.0:
+        return None
+    return second if second.schema_style == adapters[0].schema_style else None
+
+
+def _spec(adapter: Adapter) -> str:
+    return str(adapter.path or adapter.name)
 
 
 def shown(adapters: Iterable[Adapter]) -> str | None:

@@ -1,9 +1,12 @@
-"""What a language model is sent, and what comes back."""
+"""What a language model is sent, what comes back, and how it may be asked otherwise."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from sqlkiln.core.records import DatabaseSchema
 
 
 @dataclass(frozen=True)
@@ -59,3 +62,19 @@ class Completion:
     decode_s: float = 0.0
     seconds: float = 0.0
     logprobs: tuple[TokenLogprob, ...] = ()
+
+
+@dataclass(frozen=True)
+class Variant:
+    """Another way to put a question: what is None stays as it was; `adapters` as in a `Request`.
+
+    `schema` lacks `omitted_tables` of the database's, and `omitted_columns` of the other tables;
+    `hints` are `value_hint`s.
+    """
+
+    schema: DatabaseSchema | None = None
+    omitted_tables: int = 0
+    hints: tuple[str, ...] | None = None
+    target: str | None = None
+    omitted_columns: int = 0
+    adapters: tuple[tuple[str, float], ...] | None = None

@@ -19,6 +19,7 @@ from sqlkiln.core.completions import Completion as Completion
 from sqlkiln.core.completions import Message as Message
 from sqlkiln.core.completions import Request as Request
 from sqlkiln.core.completions import TokenLogprob as TokenLogprob
+from sqlkiln.core.completions import Variant as Variant
 from sqlkiln.core.errors import DatabaseUnreadable, MissingDependency, ModelNotFound, UsageError
 
 if TYPE_CHECKING:
@@ -34,8 +35,8 @@ KINDS = ("backends", "databases", "datasets", "metrics", "strategies", "stages")
 class BackendOptions:
     """How to open a model. `adapters` are (name or path, weight) loaded with it, on by default.
 
-    `slots` requests run at a time; `context_tokens` is per slot. `base_url` and `api_key` are for
-    servers.
+    One of weight 0 is off until a request names it. `slots` requests run at a time;
+    `context_tokens` is per slot. `base_url` and `api_key` are for servers.
     """
 
     slots: int = 1
@@ -193,7 +194,7 @@ class Task:
     `request(None)` asks it; `request((sql, error))` asks to mend a statement that failed. `read`
     gives the SQL in what the model wrote, '' if there is none. `schema` is what the prompt shows of
     the database, `target` what the model is to write. `vary` asks the same in another way; where it
-    is None there is only this one.
+    is None there is only this one. `second` is how another adapter is asked for its opinion.
     """
 
     question: str
@@ -203,20 +204,7 @@ class Task:
     target: str = ""
     evidence: str = ""
     vary: Callable[[Variant], Task] | None = None
-
-
-@dataclass(frozen=True)
-class Variant:
-    """Another way to put a question: what is None stays as it was; `hints` are `value_hint`s.
-
-    `schema` lacks `omitted_tables` of the database's, and `omitted_columns` of the other tables.
-    """
-
-    schema: DatabaseSchema | None = None
-    omitted_tables: int = 0
-    hints: tuple[str, ...] | None = None
-    target: str | None = None
-    omitted_columns: int = 0
+    second: Variant | None = None
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,7 @@ def task_of(
         target=prompting.target,
         context=render.Context(evidence=example.evidence),
         template=template,
+        second=adapters.second_opinion(prompting.adapters),
     )
 
 

@@ -55,7 +55,7 @@ STRATEGIES = (
     "greedy",
     "repair",
     "greedy+link+mend",
-    "greedy+link+scope+mend+retry+sure",
+    "greedy+link+scope+mend+retry+second+sure",
     "vote:4+link+mend+sure",
     "vote:8+link+mend+sure",
 )

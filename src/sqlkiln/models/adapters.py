@@ -1,6 +1,7 @@
 """LoRA adapters as GGUF files: which there are, which is the default of a model, and their cards.
 
-sqlkiln ships some, one for each base model at most. The user's own are looked for in
+sqlkiln ships some: one that a base model is used with, and maybe one for a second opinion beside
+it (`Card.second_to`). The user's own are looked for in
 `SQLKILN_ADAPTER_DIR`, or in the user's data folder, and come before shipped ones of the same name.
 The file of the adapter `NAME` is `NAME.gguf`; its card is inside (`CARD_KEY`), and again beside it
 as `NAME.md`, for people.
@@ -10,12 +11,13 @@ from __future__ import annotations
 
 import difflib
 import os
+from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
 
 from pydantic import Field
 
-from sqlkiln.core.errors import ModelCorrupt, ModelNotFound, UsageError
+from sqlkiln.core.errors import DataError, ModelCorrupt, ModelNotFound, UsageError
 from sqlkiln.core.files import parse_record
 from sqlkiln.core.records import Record
 from sqlkiln.models.catalog import MODELS
@@ -41,6 +43,7 @@ class Card(Record):
     `model_sha256` is of its file. `target` and `schema_style` are those of the prompts that it was
     trained on. `alpha` is that of LoRA. `data` says what it was trained on, `examples` on how many
     of these. `scores` maps what was measured to results; `created` is a date, YYYY-MM-DD.
+    `second_to` names the adapter that this one is asked beside, for a second opinion.
     """
 
     name: str
@@ -58,6 +61,7 @@ class Card(Record):
     examples: int = 0
     scores: dict[str, float] = Field(default_factory=dict)
     created: str = ""
+    second_to: str = ""
 
 
 def catalogue_name(model: str) -> str:
@@ -96,8 +100,22 @@ def shipped_for(model: str) -> str | None:
         return None
     for path in sorted(shipped_folder().glob(f"*{_SUFFIX}")):
         card = read_card(path)
-        if card is not None and card.model == model:
+        if card is not None and card.model == model and not card.second_to:
             return path.stem
+    return None
+
+
+def second_to(name: str, model: str) -> Path | None:
+    """The adapter of the base `model` whose card says that it is asked beside the adapter `name`.
+
+    Files that cannot be read are passed over: nobody asked for them.
+    """
+    for path in known().values():
+        with suppress(ModelCorrupt, DataError):
+            check_gguf(path)
+            card = read_card(path)
+            if card is not None and (card.second_to, card.model) == (name, model):
+                return path
     return None
 
 

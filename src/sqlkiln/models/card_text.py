@@ -9,6 +9,7 @@ def card_text(card: Card) -> str:
         "Base": f"`{card.model}`"
         + (f" (sha256 `{card.model_sha256}`)" if card.model_sha256 else ""),
         "Prompt": f"target `{card.target}`, schema style `{card.schema_style}`",
+        "Use": f"second opinion beside `{card.second_to}`" if card.second_to else "",
         "Method": card.method + (f", rank {card.rank}, alpha {card.alpha:g}" if card.rank else ""),
         "Recipe": f"`{card.recipe}`, seed {card.seed}" if card.recipe else "",
         "Training data": card.data,

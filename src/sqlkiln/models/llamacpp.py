@@ -2,7 +2,9 @@
 
 What was read is kept: a prompt that begins like an earlier one, as all questions about one database
 do, is computed only from where the two part. Prompts that had to leave their slot are kept in
-memory, up to `PROMPT_CACHE_MIB`, so that several databases can take turns.
+memory, up to `PROMPT_CACHE_MIB`, so that several databases can take turns. What was read with
+other weights of adapters is of no use: adapters that are opened with weight 0, to be turned on by
+single requests, get slots of their own, and each slot keeps what it has read.
 
 A greedy request gets the same answer whatever else was asked before. Beside others, and where all
 but the last few tokens of a prompt were kept, as when a question is repeated, rounding may differ:
@@ -19,6 +21,7 @@ import secrets
 import sys
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, suppress
+from dataclasses import replace
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Event, Thread
@@ -28,11 +31,12 @@ from sqlkiln.core.adapters import Adapter
 from sqlkiln.core.errors import BackendError, BackendTimeout, MissingDependency
 from sqlkiln.core.plugins import BackendOptions, Completion, Request
 from sqlkiln.models import native_stderr
-from sqlkiln.models.adapters import card_of_model, find_for, read_card, shipped_for
+from sqlkiln.models.adapters import card_of_model, find_for, read_card, second_to, shipped_for
 from sqlkiln.models.catalog import MODELS, resolve
 from sqlkiln.models.chat_completions import Reply, request_body
 from sqlkiln.models.gguf import read_numbers
 from sqlkiln.models.machine import core_count, free_memory_bytes
+from sqlkiln.models.slots import Rooms
 
 PROMPT_CACHE_MIB = 512
 BATCH_TOKENS = 256
@@ -58,6 +62,7 @@ class LlamaCpp:
     ) -> None:
         self.model = model
         self.slots = options.slots
+        self._rooms = Rooms(options.slots, _rooms(options))
         self._server = server
         self._adapters = adapters
         self._weights = options.adapters
@@ -98,9 +103,9 @@ class LlamaCpp:
         """
         path = find_for(model, name)
         card = read_card(path)
-        if card is None:
-            return Adapter(name, path=path)
-        return Adapter(name, path=path, target=card.target, schema_style=card.schema_style)
+        beside = second_to(path.stem, card.model) if card else None
+        second = _as_adapter(beside.stem, beside) if beside else None
+        return replace(_as_adapter(name, path), second=second)
 
     @classmethod
     def default_adapter(cls, model: str) -> str | None:
@@ -137,6 +142,14 @@ class LlamaCpp:
             "timings_per_token": True,
             "lora": self._lora(request.adapters),
         }
+        with self._rooms.slot(request.adapters or self._weights) as slot:
+            if slot is not None:
+                body["id_slot"] = slot
+            return self._answer(request, body, on_text)
+
+    def _answer(
+        self, request: Request, body: dict[str, Any], on_text: Callable[[str], None] | None
+    ) -> Completion:
         if request.grammar:
             body["grammar"] = request.grammar
         reply = Reply()
@@ -171,19 +184,32 @@ class LlamaCpp:
         return [{"id": number, "scale": scale} for number, scale in scales.items()]
 
 
+def _as_adapter(name: str, path: Path) -> Adapter:
+    card = read_card(path)
+    if card is None:
+        return Adapter(name, path=path)
+    return Adapter(name, path=path, target=card.target, schema_style=card.schema_style)
+
+
 # --------------------------------------------------------------------------- loading
+
+
+def _rooms(options: BackendOptions) -> int:
+    """How many mixes of adapters are expected: what is opened, and each that is off until asked."""
+    return 1 + sum(weight == 0 for _, weight in options.adapters)
 
 
 def _load(path: Path, adapters: Sequence[Path], options: BackendOptions) -> Any:
     native = import_native()
     numbers = read_numbers(path)
     context = min(options.context_tokens, numbers.get("context_length", options.context_tokens))
-    _require_memory(path, context * options.slots * _kv_bytes_per_token(numbers))
+    slots = options.slots * _rooms(options)
+    _require_memory(path, context * slots * _kv_bytes_per_token(numbers))
     params = native.CommonParams()
     params.model.path = str(path)
     params.lora_adapters = [native.CommonAdapterLoraInfo(str(adapter), 0.0) for adapter in adapters]
-    params.n_parallel = options.slots
-    params.n_ctx = context * options.slots
+    params.n_parallel = slots
+    params.n_ctx = context * slots
     params.n_batch = params.n_ubatch = BATCH_TOKENS
     # Flash attention and repacked weights round otherwise when more tokens are computed at once:
     # the answer would depend on what was cached, and on what other slots do.

@@ -44,10 +44,12 @@ def task(
     target: str = DEFAULT_TARGET,
     context: Context = _NOTHING,
     template: Request | None = None,
+    second: Variant | None = None,
 ) -> Task:
     """Make the `Task` of asking `question` over `schema`, to be answered as `target`.
 
     `template` brings everything of a request but its messages; the target's stops are added.
+    `second` is the other way to ask that the task names.
 
     Raises:
         UsageError: if there is no such style or target, or the question is empty or too long.
@@ -76,25 +78,30 @@ def task(
         return sql
 
     def vary(variant: Variant) -> Task:
-        shown = context
-        if variant.schema is not None:
-            shown = replace(
-                shown,
-                omitted_tables=variant.omitted_tables,
-                omitted_columns=variant.omitted_columns,
-            )
-        if variant.hints is not None:
-            shown = replace(shown, hints=variant.hints)
+        asked = template
+        if variant.adapters is not None:
+            asked = replace(template or Request(messages=()), adapters=variant.adapters)
         return task(
             variant.schema or schema,
             question,
             style=style,
             target=variant.target or target,
-            context=shown,
-            template=template,
+            context=_varied(context, variant),
+            template=asked,
+            second=second,
         )
 
-    return Task(line, request, read, schema, target, context.evidence, vary)
+    return Task(line, request, read, schema, target, context.evidence, vary, second)
+
+
+def _varied(context: Context, variant: Variant) -> Context:
+    if variant.schema is not None:
+        context = replace(
+            context,
+            omitted_tables=variant.omitted_tables,
+            omitted_columns=variant.omitted_columns,
+        )
+    return context if variant.hints is None else replace(context, hints=variant.hints)
 
 
 def messages(

@@ -2,32 +2,30 @@
 
     vote:8+link+mend
 
-The first candidate is the greedy one, as `greedy` with the same switches gives it. The next is
-greedy too, over the schema cut to what the question is about, and the others are sampled from the
-first one's prompt, which the model has read by then: that makes them cheap. They are made one after
+The first candidate is the greedy one, as `greedy` with the same switches gives it. With `second`
+the next is that of a second adapter. Then comes a greedy one over the schema cut to what the
+question is about, and the others are sampled from the first one's prompt, which the model has read
+by then: that makes them cheap. They are made one after
 the other until the outcome can no longer change (`search.vote`). With `scope`, each that fails is
 written again at once; with `retry`, the model is told the error if all have failed.
 
 Candidates run under the caps of the database, which may be those of a display. What such a cap has
-cut is run once more for the count, up to `COUNTED` rows: of the same rows in other orders other
-ones would be left. The answer keeps the rows that the first run gave.
+cut is run once more for the count (`sample.uncut`): of the same rows in other orders other ones
+would be left. The answer keeps the rows that the first run gave.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
-from time import perf_counter
 from typing import Self
 
-from sqlkiln.core.errors import QueryError, UsageError
+from sqlkiln.core.errors import UsageError
 from sqlkiln.core.plugins import (
     Backend,
     Candidate,
     Database,
-    Limits,
     Request,
     Solution,
     Task,
@@ -45,6 +43,7 @@ from sqlkiln.search.compose import (
     spelt_otherwise,
 )
 from sqlkiln.search.readings import other_reading
+from sqlkiln.search.sample import uncut
 from sqlkiln.search.vote import Tally, implies_rows, vote
 
 DEFAULT_VOTES = 8
@@ -52,9 +51,6 @@ TEMPERATURE = 0.7
 TOP_P = 0.95
 CERTAIN = 0.9
 """The chance, as `+sure` tells it, from which on the first candidate is taken without a vote."""
-
-COUNTED = Limits(timeout_s=2.0, max_rows=10_000)
-"""What a result that was cut is run again under; where that fails it counts as it was cut."""
 
 _UNSEEN = Watch()
 
@@ -121,7 +117,7 @@ class Vote:
         if again:
             made.failed.append(run)
             run = again[0]
-        counted, seconds = _uncut(run, database)
+        counted, seconds = uncut(run, database)
         made.voting.append(replace(run, execute_s=run.execute_s + seconds))
         return counted
 
@@ -149,11 +145,17 @@ class Vote:
         return self._composed.view(task, database)
 
     def _tasks(self, task: Task, view: View, database: Database) -> Sequence[Task]:
-        first = [view.task, *self._otherwise(task, database)]
+        first = [view.task, *self._second(view.task), *self._otherwise(task, database)]
         sampled = [
             _sampled(view.task, seed) for seed in range(1, self._settings.votes - len(first) + 1)
         ]
         return [*first, *sampled][: self._settings.votes]
+
+    def _second(self, task: Task) -> list[Task]:
+        """The same question to a second adapter, if that is wanted and there is one."""
+        if "second" not in self._settings.switches or task.vary is None or task.second is None:
+            return []
+        return [task.vary(task.second)]
 
     def _otherwise(self, task: Task, database: Database) -> list[Task]:
         """The question over the schema cut to what it is about, if that leaves anything out."""
@@ -167,17 +169,6 @@ class Vote:
             return []
         hints = value_hints(spelt_otherwise(hits, said(task)), focused.schema)
         return [task.vary(Variant(focused.schema, len(focused.omitted), hints))]
-
-
-def _uncut(run: Candidate, database: Database) -> tuple[Candidate, float]:
-    """`run` with up to `COUNTED` rows where fewer were cut off, and the seconds that took."""
-    result = run.result
-    if result is None or not result.truncated or len(result.rows) >= COUNTED.max_rows:
-        return run, 0.0
-    started = perf_counter()
-    with suppress(QueryError):
-        run = replace(run, result=database.execute(run.sql, COUNTED))
-    return run, perf_counter() - started
 
 
 def _sampled(task: Task, seed: int) -> Task:

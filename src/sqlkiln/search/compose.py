@@ -17,6 +17,9 @@ The switches, each to be had alone:
   wrong way round is mended from the schema (`sql.repair`), and `Candidate.fixes` tells.
   `mend-value_moved-sort_direction` is the same without these kinds of mends.
 - `retry`: if the database refuses the answer nevertheless, the model is asked once more.
+- `second`: where the answer may well be wrong, an adapter of the same base that writes in another
+  way is asked too, if there is one, and the answer that is likelier right is taken
+  (`search.second`).
 - `sure`: the answer comes with the probability that it is right (`search.confidence`).
 """
 
@@ -52,12 +55,13 @@ from sqlkiln.prompt.serialize import serialize
 from sqlkiln.search.confidence import judged
 from sqlkiln.search.constrain import within
 from sqlkiln.search.sample import executed, generated
+from sqlkiln.search.second import is_settled, likelier
 from sqlkiln.search.spellings import StoredSpellings
 from sqlkiln.search.vote import Tally
 from sqlkiln.sql.repair import KINDS, Kind, repair
 from sqlkiln.sql.values import ValueHit, ValueIndex, open_index
 
-SWITCHES = ("link", "scope", "mend", "retry", "sure")
+SWITCHES = ("link", "scope", "mend", "retry", "second", "sure")
 ROOMY_TOKENS = 1500
 """Schemas up to about so many tokens are shown whole."""
 
@@ -182,12 +186,29 @@ class Composed:
         self._silent = False
 
     def solve(self, task: Task, backend: Backend, database: Database, watch: Watch) -> Solution:
-        """Answer `task`; the last candidate is chosen."""
+        """Answer `task`; without a second opinion the last candidate is chosen."""
         view = self.view(task, database)
         tried = [self.attempt(view.task, backend, database, watch)]
         tried += self.scoped(tried[-1], view.task, backend, database)
         tried += self.retried(tried[-1], view.task, backend, database, watch)
-        return self.judged(Solution(tried[-1], tuple(tried), notes=view.notes), view.task)
+        first = Solution(tried[-1], tuple(tried), notes=view.notes)
+        best = self._or_second(first, view.task, backend, database)
+        return best or self.judged(first, view.task)
+
+    def _or_second(
+        self, first: Solution, task: Task, backend: Backend, database: Database
+    ) -> Solution | None:
+        """The better of `first` and a second opinion; None if that is not to be had, or is off."""
+        if "second" not in self._switches or task.vary is None or task.second is None:
+            return None
+        first = judged(first, task)
+        if is_settled(first):
+            return first if self.estimates else None
+        asked = task.vary(task.second)
+        tried = [self.attempt(asked, backend, database, Watch())]
+        tried += self.scoped(tried[-1], asked, backend, database)
+        best = likelier(first, judged(Solution(tried[-1], tuple(tried)), asked), database)
+        return best if self.estimates else replace(best, confidence=None, features={})
 
     def write(self, task: Task, backend: Backend, database: Database, watch: Watch) -> Solution:
         """Answer `task` with one candidate, whose names are mended; values would be looked up.

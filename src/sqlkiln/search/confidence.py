@@ -4,7 +4,8 @@
 whether its columns are those that the question seems to speak of, what came back. `confidence`
 weighs the measures by a logistic regression that was fitted on questions with known answers
 (`search.confidence_fit`). The coefficients lie in `assets/confidence`, with what they were fitted
-on: `single.json`, and `voted.json` for answers that were voted on. It is a probability over
+on: `single.json`, `voted.json` for answers that were voted on, and `second.json` for those of which
+a second adapter was asked as well. It is a probability over
 questions like those, no promise about one answer.
 """
 
@@ -50,11 +51,13 @@ FEATURES = {
     "rows": "rows that came back, as a logarithm",
     "repeats": "the share of rows that are there already",
     "truncated": "1 if rows were cut off",
+    "alone": "the log-odds of the answer before a second adapter was asked",
+    "agrees": "1 if what that answers has the same rows, 0 if not",
 }
 """All that is measured and recorded."""
 
 UNWEIGHED = frozenset(
-    "candidates min_logprob unsure_tokens length joins nesting conditions rows".split()
+    "candidates alone agrees min_logprob unsure_tokens length joins nesting conditions rows".split()
 )
 """Recorded, but not fitted: they say no more than the others do, or tell databases apart rather
 than right from wrong (docs/LOG.md)."""
@@ -80,6 +83,8 @@ def features_of(
         "repaired": float(bool(chosen.fixes)),
         "retried": float(retried),
         **_of_result(chosen),
+        "alone": None,
+        "agrees": None,
     }
 
 
@@ -153,6 +158,13 @@ def judged(solution: Solution, task: Task, tally: Tally | None = None) -> Soluti
     return replace(solution, confidence=confidence(found), features=found)
 
 
+def agreed(solution: Solution, *, agrees: bool) -> Features:
+    """The features of a judged `solution`, now that another adapter was asked the same."""
+    chance = min(max(solution.confidence or 0.0, LEAST_CHANCE), 1 - LEAST_CHANCE)
+    alone = math.log(chance / (1 - chance))
+    return {**solution.features, "alone": alone, "agrees": float(agrees)}
+
+
 def confidence(features: Features) -> float:
     """The probability that the answer with these features is right.
 
@@ -160,12 +172,15 @@ def confidence(features: Features) -> float:
     """
     if features.get("failed"):
         return 0.0
-    return probability_of(shipped_fit(features.get("share") is not None), features)
+    if features.get("agrees") is not None:
+        return probability_of(shipped_fit("second"), features)
+    voted = features.get("share") is not None
+    return probability_of(shipped_fit("voted" if voted else "single"), features)
 
 
 @cache
-def shipped_fit(voted: bool) -> Fit:
-    """The coefficients for answers that were voted on, if there are any, or for all others."""
+def shipped_fit(kind: str = "single") -> Fit:
+    """The coefficients for answers of this kind, or those for all others if it has none."""
     folder = resources.files("sqlkiln.assets").joinpath("confidence")
-    name = "voted.json" if voted and folder.joinpath("voted.json").is_file() else "single.json"
+    name = f"{kind}.json" if folder.joinpath(f"{kind}.json").is_file() else "single.json"
     return parse_record(folder.joinpath(name).read_bytes(), Fit, name)

@@ -5,6 +5,7 @@ the database refuses the SQL it shows the model the error and asks once more.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from time import perf_counter
 
@@ -13,6 +14,7 @@ from sqlkiln.core.plugins import (
     Backend,
     Candidate,
     Database,
+    Limits,
     QueryResult,
     Solution,
     Strategy,
@@ -21,6 +23,9 @@ from sqlkiln.core.plugins import (
 )
 
 NO_SQL = "no SQL in the model's answer"
+
+COUNTED = Limits(timeout_s=2.0, max_rows=10_000)
+"""What a result that was cut is run again under; where that fails it counts as it was cut."""
 
 
 class Greedy:
@@ -87,3 +92,14 @@ def executed(candidate: Candidate, database: Database) -> Candidate:
         error = str(problem)
     spent = perf_counter() - started
     return replace(candidate, result=result, error=error, execute_s=candidate.execute_s + spent)
+
+
+def uncut(run: Candidate, database: Database) -> tuple[Candidate, float]:
+    """`run` with up to `COUNTED` rows where fewer were cut off, and the seconds that took."""
+    result = run.result
+    if result is None or not result.truncated or len(result.rows) >= COUNTED.max_rows:
+        return run, 0.0
+    started = perf_counter()
+    with suppress(QueryError):
+        run = replace(run, result=database.execute(run.sql, COUNTED))
+    return run, perf_counter() - started

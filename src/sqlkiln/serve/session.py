@@ -24,7 +24,7 @@ from sqlkiln.search.compose import Views, Writes
 from sqlkiln.search.sample import executed
 
 DEFAULT_MODEL = "qwen2.5-coder-0.5b"
-DEFAULT_STRATEGY = "greedy+link+scope+mend+retry+sure"
+DEFAULT_STRATEGY = "greedy+link+scope+mend+retry+second+sure"
 WRITING_STRATEGY = "greedy+link+mend+sure"
 """What the default comes to where nothing is run: the other switches wait for a refusal."""
 
@@ -235,6 +235,7 @@ class Session:
             target=adapters.wanted(used, "target", options.target, DEFAULT_TARGET),
             context=render.Context(evidence=options.evidence),
             template=template,
+            second=adapters.second_opinion(used),
         )
 
     def _answer(

@@ -48,7 +48,8 @@ class ExportConfig(BaseModel):
     """How to write the adapter; `type` is that of its numbers.
 
     `name` is that of the recipe, unless it is given. `dora_rank` is the rank that a DoRA adapter is
-    approximated with. `data_licence` goes on the card.
+    approximated with. `data_licence` goes on the card, and so does `second_to`, the adapter beside
+    which this one is asked for a second opinion.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -57,6 +58,7 @@ class ExportConfig(BaseModel):
     type: Literal["f16", "q8_0"] = "f16"
     dora_rank: int | None = Field(None, ge=1)
     data_licence: str = ""
+    second_to: str = ""
 
 
 @dataclass(frozen=True)
@@ -194,7 +196,8 @@ def run(config: ExportConfig, inputs: tuple[Path, ...], out: Path) -> Mapping[st
         raise UsageError("nothing to export: no run of sft; use `sqlkiln adapters export FOLDER`")
     (trained,) = inputs
     name = config.name or trained.absolute().parent.name
-    card = card_of(trained, name, data_licence=config.data_licence)
+    told = config.model_dump(include={"data_licence", "second_to"})
+    card = card_of(trained, name, **told)
     done = export_adapter(
         peft_folder(trained),
         out / f"{name}.gguf",
