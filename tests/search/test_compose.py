@@ -575,6 +575,16 @@ def test_a_second_opinion_needs_no_confidence_to_be_told(places):
     assert alone.chosen.sql == EUROPE
 
 
+def test_without_a_second_opinion_the_first_answer_stands(places):
+    asked = task(places.schema(), "Which codes are in Europe?", second=SECOND)
+    model = Overheard([PLAIN])  # takes no adapters
+    solution = plugins.open_strategy("greedy+second+sure").solve(asked, model, places, Watch())
+    assert (solution.chosen.sql, len(solution.candidates)) == (PLAIN, 1)
+    assert 0 < solution.confidence < 1
+    (note,) = solution.notes
+    assert note.startswith("no second opinion: a script has no adapters")
+
+
 def test_in_a_vote_the_second_adapter_is_the_second_voter(places):
     answers = [PLAIN, EUROPE_TOO, EUROPE, EUROPE]
     solution, model = asked_twice(places, answers, [0.9] * 4, "vote:4+second+sure")

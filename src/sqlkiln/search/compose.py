@@ -205,8 +205,12 @@ class Composed:
         if is_settled(first):
             return first if self.estimates else None
         asked = task.vary(task.second)
-        tried = [self.attempt(asked, backend, database, Watch())]
-        tried += self.scoped(tried[-1], asked, backend, database)
+        try:
+            tried = [self.attempt(asked, backend, database, Watch())]
+            tried += self.scoped(tried[-1], asked, backend, database)
+        except BackendError as error:  # the first answer stands without
+            noted = replace(first, notes=(*first.notes, f"no second opinion: {error}"))
+            return noted if self.estimates else replace(noted, confidence=None, features={})
         best = likelier(first, judged(Solution(tried[-1], tuple(tried)), asked), database)
         return best if self.estimates else replace(best, confidence=None, features={})
 
