@@ -218,12 +218,12 @@ class Composed:
         """Answer `task` with one candidate, whose names are mended; values would be looked up.
 
         Raises:
-            UsageError: if scope or retry is on: they wait for what the database refuses.
+            UsageError: if scope, retry or second is on: they wait for what the database says.
         """
-        waiting = [name for name in ("scope", "retry") if name in self._switches]
+        waiting = [name for name in ("scope", "retry", "second") if name in self._switches]
         if waiting:
             raise UsageError(
-                f"nothing is to be run, and +{waiting[0]} waits for what the database refuses: "
+                f"nothing is to be run, and +{waiting[0]} waits for what the database says: "
                 f"{self.name}; leave +{' and +'.join(waiting)} out"
             )
         view = self.view(task, database)
