@@ -56,8 +56,11 @@ FEATURES = {
 }
 """All that is measured and recorded."""
 
-UNWEIGHED = frozenset(
-    "candidates alone agrees min_logprob unsure_tokens length joins nesting conditions rows".split()
+SECOND = ("alone", "agrees")
+"""What is weighed where a second adapter was asked."""
+
+UNWEIGHED = frozenset(SECOND) | frozenset(
+    "candidates min_logprob unsure_tokens length joins nesting conditions rows".split()
 )
 """Recorded, but not fitted: they say no more than the others do, or tell databases apart rather
 than right from wrong (docs/LOG.md)."""
