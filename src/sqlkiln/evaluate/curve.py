@@ -55,11 +55,12 @@ STRATEGIES = (
     "greedy",
     "repair",
     "greedy+link+mend",
+    "greedy+link+scope+mend+retry+sure",
     "greedy+link+scope+mend+retry+second+sure",
     "vote:4+link+mend+sure",
     "vote:8+link+mend+sure",
 )
-"""What is measured if nothing is said; the fourth is how `ask` answers if nothing is said."""
+"""What is measured if nothing is said; the fifth is how `ask` answers if nothing is said."""
 
 
 class CurveConfig(QuestionSource):
