@@ -16,7 +16,7 @@ from sqlkiln.search.readings import other_reading
 from sqlkiln.search.sample import uncut
 from sqlkiln.search.vote import Tally, tally
 
-SETTLED = 0.75
+SETTLED = 0.7
 """The confidence from which on nobody else is asked: a second adapter would change nothing."""
 
 CLOSE = 0.1
