@@ -1,4 +1,5 @@
 import math
+import re
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
@@ -527,11 +528,13 @@ def test_a_second_adapter_is_asked_in_its_own_way_and_the_surer_answer_taken(pla
     assert [candidate.sql for candidate in solution.candidates] == [PLAIN, EUROPE]
     assert solution.chosen.sql == EUROPE
     assert solution.features["agrees"] == 0
+    (note,) = solution.notes
+    assert re.fullmatch(r"a second adapter was asked, .* taken: 6\d% sure against \d\d%", note)
     back, _ = asked_twice(
         places, [EUROPE, PLAIN.replace("SELECT name ", "") + " SELECT name"], [0.9, 0.6]
     )
     assert back.chosen.sql == EUROPE
-    assert len(back.candidates) == 2
+    assert (len(back.candidates), back.notes) == (2, ())
 
 
 def test_that_both_say_the_same_makes_it_likelier(places):

@@ -45,8 +45,18 @@ def likelier(first: Solution, second: Solution, database: Database) -> Solution:
         candidates=(*first.candidates, *second.candidates),
         features=features,
         confidence=confidence(features),
-        notes=first.notes,
+        notes=(*first.notes, *_told(chances)),
         other=rival,
+    )
+
+
+def _told(chances: list[float]) -> tuple[str, ...]:
+    """What the asker is to know if the second answer is taken."""
+    first, second = chances
+    if second <= first:
+        return ()
+    return (
+        f"a second adapter was asked, and its answer taken: {second:.0%} sure against {first:.0%}",
     )
 
 
