@@ -87,7 +87,7 @@ def test_sql_only_mends_names_and_says_so_beside(shop, model):
 def test_a_kind_of_mend_can_be_left_out(shop, model):
     given = ("--model", model, "--json", "--no-mend", "unknown_column", "--no-mend", "quoting")
     answer = json.loads(ask(shop, "wrong then right", *given).stdout)
-    assert answer["strategy"] == ("greedy+link+scope+mend-quoting-unknown_column+retry+sure")
+    assert answer["strategy"] == ("greedy+link+scope+mend-quoting-unknown_column+retry+second+sure")
     assert answer["fixes"] == []
 
 
