@@ -11,6 +11,7 @@ import time
 
 import pytest
 
+from sqlkiln.cli import present
 from sqlkiln.cli.present import picked
 from sqlkiln.core.records import Answer, OtherReading
 
@@ -318,6 +319,14 @@ def test_a_close_vote_shows_how_both_answers_differ(shop, torn):
     assert "  1 alone: Ann" in done.stdout
     assert "  2 alone: Oslo" in done.stdout
     assert f"  2 is: {CLOSE[1]}" in done.stdout
+
+
+def test_of_two_adapters_no_votes_are_counted():
+    two = {"sql": "SELECT 1", "columns": ("a",), "rows": ((1,),), "difference": "one value each"}
+    apart, *_ = present.close_call(OtherReading(**two, votes=1, winner_votes=1))
+    assert apart == "two answers were close: one value each"
+    voted, *_ = present.close_call(OtherReading(**two, votes=1, winner_votes=2))
+    assert voted == "two answers were close, 2 to 1 votes: one value each"
 
 
 def test_a_close_vote_in_json(shop, torn):

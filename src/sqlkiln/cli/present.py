@@ -65,9 +65,9 @@ def remarks(answer: Answer) -> list[str]:
 
 def close_call(other: OtherReading) -> list[str]:
     """How the answer and the one that nearly won differ, in lines."""
-    lines = [
-        f"two answers were close, {other.winner_votes} to {other.votes} votes: {other.difference}"
-    ]
+    of_two = other.winner_votes == other.votes == 1  # two adapters, and no vote
+    votes = "" if of_two else f", {other.winner_votes} to {other.votes} votes"
+    lines = [f"two answers were close{votes}: {other.difference}"]
     for number, rows in enumerate((other.winner_rows, other.own_rows), start=1):
         for row in rows:
             lines.append(f"  {number} alone: {', '.join(cell_text(value) for value in row)}")
