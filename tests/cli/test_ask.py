@@ -323,7 +323,7 @@ def test_a_close_vote_shows_how_both_answers_differ(shop, torn):
 
 def test_of_two_adapters_no_votes_are_counted():
     two = {"sql": "SELECT 1", "columns": ("a",), "rows": ((1,),), "difference": "one value each"}
-    apart, *_ = present.close_call(OtherReading(**two, votes=1, winner_votes=1))
+    apart, *_ = present.close_call(OtherReading(**two, votes=0, winner_votes=0))
     assert apart == "two answers were close: one value each"
     voted, *_ = present.close_call(OtherReading(**two, votes=1, winner_votes=2))
     assert voted == "two answers were close, 2 to 1 votes: one value each"

@@ -1,8 +1,9 @@
 import pytest
 
 from sqlkiln.core.plugins import DatasetOptions
+from sqlkiln.core.records import BUCKETS
 from sqlkiln.data.b1 import B1
-from sqlkiln.data.curriculum import BUCKETS, bucket, copies
+from sqlkiln.data.curriculum import bucket, copies
 
 
 @pytest.mark.parametrize(

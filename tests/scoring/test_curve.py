@@ -1,12 +1,12 @@
 import pytest
+from curves import latency as a_latency
+from curves import make_curve, make_point
 
 from sqlkiln.core.errors import DataError
 from sqlkiln.core.records import Prediction, Tokens, Verdict
 from sqlkiln.scoring.curve import (
     Asked,
-    Curve,
     Latency,
-    Point,
     find,
     front,
     keep,
@@ -18,7 +18,6 @@ from sqlkiln.scoring.curve import (
     times,
 )
 from sqlkiln.scoring.prices import Bill
-from sqlkiln.scoring.statistics import wilson_interval
 from sqlkiln.scoring.summary import summarize
 
 HERE = {"system": "Linux x86_64", "processor": "Abacus", "cores": 2, "memory_bytes": 8}
@@ -29,42 +28,13 @@ def _own_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("SQLKILN_CACHE_DIR", str(tmp_path / "cache"))
 
 
-def made(strategy, right, p95, usd=None, n=10):
-    return Point(
-        strategy=strategy,
-        n=n,
-        right=right,
-        accuracy=right / n,
-        interval=wilson_interval(right, n),
-        first=None,
-        warm=Latency(n=n, p50_s=p95 / 2, p95_s=p95, mean_s=p95 / 2),
-        tokens=Tokens(),
-        read_tokens=0,
-        written_tokens=0,
-        completions=1,
-        failed=0,
-        usd_per_1000=usd,
-    )
+def made(strategy, right, p95, usd=None):
+    return make_point(strategy, right, warm=a_latency(p95), usd_per_1000=usd)
 
 
 def curve(*points, **changed):
-    fields = {
-        "model": "m",
-        "adapter": None,
-        "machine": HERE,
-        "database": None,
-        "dataset": "spider",
-        "split": "dev",
-        "questions_sha256": "q",
-        "databases_sha256": "d",
-        "questions": 10,
-        "seed": 0,
-        "measured_at": "2026-07-11",
-        "version": "0",
-        "priced_as": "machine",
-        "points": points or (made("greedy", 5, 1.0),),
-    }
-    return Curve(**fields | changed)
+    about = {"machine": HERE, "dataset": "spider", "split": "dev", "priced_as": "machine"}
+    return make_curve(*points or (made("greedy", 5, 1.0),), **about | changed)
 
 
 def asked(number, seconds, first=False, cached=90, **fields):

@@ -559,6 +559,7 @@ def test_a_close_call_of_two_adapters_shows_both(places, monkeypatch):
     assert solution.other.sql == "SELECT code FROM country"
     assert sorted(solution.other.rows) == [("CH",), ("FR",), ("PE",)]
     assert 0 < solution.other.confidence < solution.confidence + 0.5
+    assert (solution.other.votes, solution.other.winner_votes) == (0, 0)
     monkeypatch.setattr(second, "CLOSE", 0.0)
     assert asked_twice(places, [EUROPE, "FROM country SELECT code"], [0.9, 0.85])[0].other is None
 

@@ -65,8 +65,7 @@ def remarks(answer: Answer) -> list[str]:
 
 def close_call(other: OtherReading) -> list[str]:
     """How the answer and the one that nearly won differ, in lines."""
-    of_two = other.winner_votes == other.votes == 1  # two adapters, and no vote
-    votes = "" if of_two else f", {other.winner_votes} to {other.votes} votes"
+    votes = f", {other.winner_votes} to {other.votes} votes" if other.winner_votes else ""
     lines = [f"two answers were close{votes}: {other.difference}"]
     for number, rows in enumerate((other.winner_rows, other.own_rows), start=1):
         for row in rows:

@@ -201,12 +201,13 @@ class Attempt(Record):
 
 
 class OtherReading(Record):
-    """The answer that nearly won a close vote, and how its result differs from the winner's.
+    """The answer that was nearly given, and how its result differs from that of the one that was.
 
     `difference` is a sentence about both. `own_rows` are the first of the rows that only this one
     has, `winner_rows` the first of those that only the winner has; where the columns are not even
     as many, the first rows of each. Cells are data: escape them before they are shown.
-    `confidence` and `fixes` are its own, as an `Answer` has them.
+    `confidence` and `fixes` are its own, as an `Answer` has them. Where it came from a second
+    adapter and not from a vote, the votes are 0.
     """
 
     sql: str

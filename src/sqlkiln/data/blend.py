@@ -13,8 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from sqlkiln.core import plugins
 from sqlkiln.core.errors import DataError
 from sqlkiln.core.plugins import Dataset, DatasetOptions, DescribesTables
-from sqlkiln.core.records import DatabaseSchema, Example
-from sqlkiln.data.curriculum import BUCKETS, copies
+from sqlkiln.core.records import BUCKETS, DatabaseSchema, Example
+from sqlkiln.data.curriculum import copies
 from sqlkiln.data.described import described_schema
 
 OWN_DATA = ("samples",)

@@ -9,10 +9,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from sqlkiln.core.records import BUCKETS
 from sqlkiln.sql.parse import parse
-
-__all__ = ["BUCKETS", "bucket", "copies"]
 
 
 def bucket(sql: str, dialect: str = "sqlite") -> str:

@@ -37,11 +37,11 @@ from sqlkiln.core.errors import DataError
 from sqlkiln.core.files import write_atomic
 from sqlkiln.core.fingerprint import databases_digest, questions_digest
 from sqlkiln.core.plugins import Limits, Stage
-from sqlkiln.core.records import Demonstration, Record
+from sqlkiln.core.records import BUCKETS, Demonstration, Record
 from sqlkiln.core.store import JsonlWriter
 from sqlkiln.data.blend import Blend, Row, Source, draw, gather, lot, times_shown
 from sqlkiln.data.canonical import Aliases
-from sqlkiln.data.curriculum import BUCKETS, bucket
+from sqlkiln.data.curriculum import bucket
 from sqlkiln.data.golds import DatabaseCheck, Style, check_golds, is_bare
 from sqlkiln.data.leaks import EVALUATION_SETS, EvaluationQuestions, QuestionsSpec, evaluation_sets
 from sqlkiln.data.selection import (

@@ -3,8 +3,10 @@
 What was read is kept: a prompt that begins like an earlier one, as all questions about one database
 do, is computed only from where the two part. Prompts that had to leave their slot are kept in
 memory, up to `PROMPT_CACHE_MIB`, so that several databases can take turns. What was read with
-other weights of adapters is of no use: adapters that are opened with weight 0, to be turned on by
-single requests, get slots of their own, and each slot keeps what it has read.
+other weights of adapters is of no use, and llama.cpp does not ask with which ones a prompt in
+memory was read. So requests with other weights than those at opening go to a second server over
+the same file, opened when the first such one comes, that keeps nothing but its slots: these
+llama.cpp empties when the weights change.
 
 A greedy request gets the same answer whatever else was asked before. Beside others, and where all
 but the last few tokens of a prompt were kept, as when a question is repeated, rounding may differ:
@@ -22,9 +24,10 @@ import sys
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from threading import Event, Thread
+from threading import Event, Lock, Thread
 from typing import Any, Self
 
 from sqlkiln.core.adapters import Adapter
@@ -36,7 +39,6 @@ from sqlkiln.models.catalog import MODELS, resolve
 from sqlkiln.models.chat_completions import Reply, request_body
 from sqlkiln.models.gguf import read_numbers
 from sqlkiln.models.machine import core_count, free_memory_bytes
-from sqlkiln.models.slots import Rooms
 
 PROMPT_CACHE_MIB = 512
 BATCH_TOKENS = 256
@@ -58,12 +60,14 @@ class LlamaCpp:
     """A GGUF model in memory, for `slots` threads at a time; further ones wait their turn."""
 
     def __init__(
-        self, server: Any, model: str, options: BackendOptions, adapters: Sequence[Path]
+        self, path: Path, model: str, options: BackendOptions, adapters: Sequence[Path]
     ) -> None:
         self.model = model
         self.slots = options.slots
-        self._rooms = Rooms(options.slots, _rooms(options))
-        self._server = server
+        self._server = _load(path, adapters, options)
+        self._open_beside = partial(_load, path, adapters, options, beside=True)
+        self._beside: Any = None
+        self._opening = Lock()
         self._adapters = adapters
         self._weights = options.adapters
         self._named = dict(zip((name for name, _ in options.adapters), adapters, strict=True))
@@ -89,8 +93,7 @@ class LlamaCpp:
         """
         path = resolve(spec, options.progress)
         adapters = [find_for(spec, name) for name, _ in options.adapters]
-        server = _load(path, adapters, options)
-        return cls(server, spec if spec in MODELS else path.stem, options, adapters)
+        return cls(path, spec if spec in MODELS else path.stem, options, adapters)
 
     @classmethod
     def find_adapter(cls, model: str, name: str) -> Adapter:
@@ -132,28 +135,20 @@ class LlamaCpp:
         Raises:
             ContextOverflow: if the prompt does not fit into the context.
             BackendTimeout: if nothing comes for `timeout_s`, be it progress or text.
-            BackendError: if the request is wrong, or the backend closed.
+            BackendError: if the request is wrong, the backend closed, or memory is short for the
+                first answer with other weights.
         """
-        if self._server is None:
-            raise BackendError(f"the model is closed: {self.model}; open it again")
+        server = self._serving(request)
         body = request_body(request, stream=True) | {
             "samplers": ["temperature", "top_p"],
             "return_progress": True,
             "timings_per_token": True,
             "lora": self._lora(request.adapters),
         }
-        with self._rooms.slot(request.adapters or self._weights) as slot:
-            if slot is not None:
-                body["id_slot"] = slot
-            return self._answer(request, body, on_text)
-
-    def _answer(
-        self, request: Request, body: dict[str, Any], on_text: Callable[[str], None] | None
-    ) -> Completion:
         if request.grammar:
             body["grammar"] = request.grammar
         reply = Reply()
-        with closing(_chunks(self._server, body, self._timeout_s)) as chunks:
+        with closing(_chunks(server, body, self._timeout_s)) as chunks:
             known = request.grammar in self._sound_grammars
             for chunk in chunks if known else _naming_grammar_errors(chunks):
                 text = reply.add(chunk)
@@ -168,7 +163,19 @@ class LlamaCpp:
 
     def close(self) -> None:
         """Free the model, once the answers under way are done; calling it twice is fine."""
-        self._server = None
+        with self._opening:
+            self._server = self._beside = None
+
+    def _serving(self, request: Request) -> Any:
+        """The server for the adapters of `request`."""
+        with self._opening:
+            if self._server is None:
+                raise BackendError(f"the model is closed: {self.model}; open it again")
+            if self._lora(request.adapters) == self._lora(()):
+                return self._server
+            if self._beside is None:
+                self._beside = self._open_beside()
+            return self._beside
 
     def _lora(self, weights: Sequence[tuple[str, float]]) -> list[dict[str, float]]:
         scales = dict.fromkeys(range(len(self._adapters)), 0.0)
@@ -194,28 +201,26 @@ def _as_adapter(name: str, path: Path) -> Adapter:
 # --------------------------------------------------------------------------- loading
 
 
-def _rooms(options: BackendOptions) -> int:
-    """How many mixes of adapters are expected: what is opened, and each that is off until asked."""
-    return 1 + sum(weight == 0 for _, weight in options.adapters)
-
-
-def _load(path: Path, adapters: Sequence[Path], options: BackendOptions) -> Any:
+def _load(
+    path: Path, adapters: Sequence[Path], options: BackendOptions, beside: bool = False
+) -> Any:
+    """A server over the file; one `beside` another shares its weights, and keeps no prompts."""
     native = import_native()
     numbers = read_numbers(path)
     context = min(options.context_tokens, numbers.get("context_length", options.context_tokens))
-    slots = options.slots * _rooms(options)
-    _require_memory(path, context * slots * _kv_bytes_per_token(numbers))
+    weights = 0 if beside else path.stat().st_size
+    _require_memory(path.name, weights + context * options.slots * _kv_bytes_per_token(numbers))
     params = native.CommonParams()
     params.model.path = str(path)
     params.lora_adapters = [native.CommonAdapterLoraInfo(str(adapter), 0.0) for adapter in adapters]
-    params.n_parallel = slots
-    params.n_ctx = context * slots
+    params.n_parallel = options.slots
+    params.n_ctx = context * options.slots
     params.n_batch = params.n_ubatch = BATCH_TOKENS
     # Flash attention and repacked weights round otherwise when more tokens are computed at once:
     # the answer would depend on what was cached, and on what other slots do.
     params.flash_attn_type = native.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
     params.no_extra_bufts = True
-    params.cache_ram_mib = PROMPT_CACHE_MIB
+    params.cache_ram_mib = 0 if beside else PROMPT_CACHE_MIB
     params.cpuparams.n_threads = options.threads or core_count()
     params.fit_params = params.warmup = False
     params.reasoning_format = native.common_reasoning_format.COMMON_REASONING_FORMAT_NONE
@@ -275,11 +280,11 @@ def _kv_bytes_per_token(numbers: dict[str, int]) -> int:
     return numbers.get("block_count", 0) * kv_heads * (keys + values) * _KV_BYTES
 
 
-def _require_memory(path: Path, context_bytes: int) -> None:
-    free, needed = free_memory_bytes(), path.stat().st_size + context_bytes
+def _require_memory(name: str, needed: int) -> None:
+    free = free_memory_bytes()
     if free is not None and needed > free:
         raise BackendError(
-            f"not enough memory for {path.name}: it takes about {needed / 2**30:.1f} GiB with its "
+            f"not enough memory for {name}: it takes about {needed / 2**30:.1f} GiB with its "
             f"context, {free / 2**30:.1f} GiB are free; close programs, use a smaller model, less "
             "context or fewer slots"
         )

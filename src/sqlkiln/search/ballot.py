@@ -42,7 +42,7 @@ from sqlkiln.search.compose import (
     said,
     spelt_otherwise,
 )
-from sqlkiln.search.readings import other_reading
+from sqlkiln.search.readings import as_run, other_reading
 from sqlkiln.search.sample import uncut
 from sqlkiln.search.vote import Tally, implies_rows, vote
 
@@ -135,27 +135,19 @@ class Vote:
         rival = made.voting[second.chosen]
         as_if = replace(tally, groups=(second, first, *rest))
         judged = self._composed.judged(Solution(rival, (rival,)), view.task, as_if)
-        about: dict[str, object] = {"fixes": rival.fixes, "confidence": judged.confidence}
-        if rival.result is not None:
-            about |= {"rows": rival.result.rows, "truncated": rival.result.truncated}
-        return other.model_copy(update=about)
+        return as_run(other, rival, judged.confidence)
 
     def view(self, task: Task, database: Database) -> View:
         """`task` as the model sees it first."""
         return self._composed.view(task, database)
 
     def _tasks(self, task: Task, view: View, database: Database) -> Sequence[Task]:
-        first = [view.task, *self._second(view.task), *self._otherwise(task, database)]
+        second = self._composed.second(view.task)
+        first = [view.task, *([second] if second else []), *self._otherwise(task, database)]
         sampled = [
             _sampled(view.task, seed) for seed in range(1, self._settings.votes - len(first) + 1)
         ]
         return [*first, *sampled][: self._settings.votes]
-
-    def _second(self, task: Task) -> list[Task]:
-        """The same question to a second adapter, if that is wanted and there is one."""
-        if "second" not in self._settings.switches or task.vary is None or task.second is None:
-            return []
-        return [task.vary(task.second)]
 
     def _otherwise(self, task: Task, database: Database) -> list[Task]:
         """The question over the schema cut to what it is about, if that leaves anything out."""

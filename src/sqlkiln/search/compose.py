@@ -195,23 +195,27 @@ class Composed:
         best = self._or_second(first, view.task, backend, database)
         return best or self.judged(first, view.task)
 
+    def second(self, task: Task) -> Task | None:
+        """`task` as a second adapter is asked it, if that is wanted and there is one."""
+        if "second" not in self._switches or task.vary is None or task.second is None:
+            return None
+        return task.vary(task.second)
+
     def _or_second(
         self, first: Solution, task: Task, backend: Backend, database: Database
     ) -> Solution | None:
         """The better of `first` and a second opinion; None if that is not to be had, or is off."""
-        if "second" not in self._switches or task.vary is None or task.second is None:
+        asked = self.second(task)
+        if asked is None:
             return None
-        first = judged(first, task)
-        if is_settled(first):
-            return first if self.estimates else None
-        asked = task.vary(task.second)
-        try:
-            tried = [self.attempt(asked, backend, database, Watch())]
-            tried += self.scoped(tried[-1], asked, backend, database)
-        except BackendError as error:  # the first answer stands without
-            noted = replace(first, notes=(*first.notes, f"no second opinion: {error}"))
-            return noted if self.estimates else replace(noted, confidence=None, features={})
-        best = likelier(first, judged(Solution(tried[-1], tuple(tried)), asked), database)
+        best = first = judged(first, task)
+        if not is_settled(first):
+            try:
+                tried = [self.attempt(asked, backend, database, Watch())]
+                tried += self.scoped(tried[-1], asked, backend, database)
+                best = likelier(first, judged(Solution(tried[-1], tuple(tried)), asked), database)
+            except BackendError as error:  # the first answer stands without
+                best = replace(first, notes=(*first.notes, f"no second opinion: {error}"))
         return best if self.estimates else replace(best, confidence=None, features={})
 
     def write(self, task: Task, backend: Backend, database: Database, watch: Watch) -> Solution:

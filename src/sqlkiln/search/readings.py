@@ -5,7 +5,7 @@ Whoever asked can tell from the results which one was meant, but rarely from the
 
 from __future__ import annotations
 
-from sqlkiln.core.plugins import QueryResult
+from sqlkiln.core.plugins import Candidate, QueryResult
 from sqlkiln.core.records import OtherReading
 from sqlkiln.search.vote import Tally
 from sqlkiln.sql.compare import Comparison, compare
@@ -33,6 +33,17 @@ def other_reading(tally: Tally) -> OtherReading | None:
         own_rows=own[:SHOWN_ROWS],
         winner_rows=winners[:SHOWN_ROWS],
     )
+
+
+def as_run(other: OtherReading, run: Candidate, confidence: float | None) -> OtherReading:
+    """`other` with the rows that its candidate gave when it was first run, and what is known of it.
+
+    Those that were counted may be more than are shown.
+    """
+    about: dict[str, object] = {"fixes": run.fixes, "confidence": confidence}
+    if run.result is not None:
+        about |= {"rows": run.result.rows, "truncated": run.result.truncated}
+    return other.model_copy(update=about)
 
 
 def _difference(first: QueryResult, second: QueryResult, found: Comparison) -> str:

@@ -12,12 +12,12 @@ from dataclasses import replace
 from sqlkiln.core.plugins import Candidate, Database, Solution
 from sqlkiln.core.records import OtherReading
 from sqlkiln.search.confidence import agreed, confidence
-from sqlkiln.search.readings import other_reading
+from sqlkiln.search.readings import as_run, other_reading
 from sqlkiln.search.sample import uncut
 from sqlkiln.search.vote import Tally, tally
 
 SETTLED = 0.7
-"""The confidence from which on nobody else is asked: a second adapter would change nothing."""
+"""The confidence from which on nobody else is asked (docs/LOG.md tells what others bring)."""
 
 CLOSE = 0.1
 """Where confidences differ by less, the other reading is shown too."""
@@ -67,17 +67,9 @@ def _counted(answers: tuple[Candidate, Candidate], database: Database) -> Tally:
 
 
 def _other(counted: Tally, behind: Solution) -> OtherReading | None:
-    if len(counted.groups) < 2:
-        return None
+    """What `behind` returns, if that differs; nobody has voted."""
     other = other_reading(counted)
-    rival = behind.chosen
-    if other is None or rival.result is None:
+    if other is None:
         return None
-    return other.model_copy(
-        update={
-            "rows": rival.result.rows,
-            "truncated": rival.result.truncated,
-            "fixes": rival.fixes,
-            "confidence": behind.confidence,
-        }
-    )
+    unvoted = other.model_copy(update={"votes": 0, "winner_votes": 0})
+    return as_run(unvoted, behind.chosen, behind.confidence)
