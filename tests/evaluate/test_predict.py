@@ -244,6 +244,24 @@ def test_the_shipped_adapter_is_used_and_said(data, tmp_path, serve, nano_sql):
     assert backend.options.adapters == ((nano_sql, 1.0),)
 
 
+def test_a_second_opinion_is_said_and_its_bytes_count(data, tmp_path, serve, nano_sql):
+    beside = Path(nano_sql).with_name("beside.gguf")
+    about = {"second_to": "nano-sql", "target": "sql", "schema_style": "compact"}
+    write_adapter(beside, **about)
+    asked = {"dataset": "spider", "data": data, "model": "smollm2-135m"}
+    config = PredictConfig(**asked, strategy="greedy+second")
+    before = STAGE.fingerprint(config, ())
+    assert before["adapter beside"] != before["adapter nano-sql"]
+    backend = serve({"How many pets?": "FROM pet SELECT count(*)"})
+    used = execute_stage(STAGE, config, (), tmp_path / "run").counts["used"]
+    assert (used["adapters"], used["second"]) == ([["nano-sql", 1.0]], "beside")
+    assert backend.options.adapters == ((nano_sql, 1.0), (str(beside), 0.0))
+    plain = execute_stage(STAGE, PredictConfig(**asked), (), tmp_path / "plain").counts["used"]
+    assert "second" not in plain
+    write_adapter(beside, sign=-1.0, **about)
+    assert STAGE.fingerprint(config, ()) != before
+
+
 def test_none_is_the_base(data, tmp_path, serve, nano_sql):
     serve()
     config = PredictConfig(dataset="spider", data=data, model="smollm2-135m", adapter="none")

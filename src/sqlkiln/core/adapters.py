@@ -127,21 +127,24 @@ def _beside(
 def options(adapters: Iterable[Adapter]) -> tuple[tuple[str, float], ...]:
     """The adapters as `BackendOptions` takes them; one for a second opinion is loaded, and off."""
     used = tuple(adapters)
-    second = _second(used)
+    second = second_of(used)
     off = ((_spec(second), 0.0),) if second else ()
     return (*((_spec(one), one.weight) for one in beside(used)), *off)
 
 
 def second_opinion(adapters: Iterable[Adapter]) -> plugins.Variant | None:
     """How a question is put to the adapter that is there for a second opinion, if there is one."""
-    second = _second(tuple(adapters))
+    second = second_of(tuple(adapters))
     if second is None:
         return None
     return plugins.Variant(target=second.target, adapters=((_spec(second), 1.0),))
 
 
-def _second(adapters: Sequence[Adapter]) -> Adapter | None:
-    """That of the one adapter in use: where several are blended, none was made for the blend."""
+def second_of(adapters: Sequence[Adapter]) -> Adapter | None:
+    """The adapter that may give a second opinion beside the one in use.
+
+    Where several are blended, none was made for the blend.
+    """
     second = adapters[0].second if len(adapters) == 1 else None
     if second is None or adapters[0].weight != 1.0:
         return None

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlkiln.core import adapters
 from sqlkiln.core.adapters import Adapter
+from sqlkiln.core.files import sha256_file
 from sqlkiln.core.plugins import Request, Solution, Task
 from sqlkiln.core.records import DatabaseSchema, Example, Prediction
 from sqlkiln.prompt import render
@@ -39,6 +40,13 @@ def settled(
     style = adapters.wanted(chosen, "schema_style", schema_style, DEFAULT_STYLE)
     render.check_form(target, style)
     return Prompting(chosen, target, style)
+
+
+def adapter_digests(prompting: Prompting) -> dict[str, str]:
+    """The sha256 of every adapter that may answer, one for a second opinion included."""
+    second = adapters.second_of(prompting.adapters)
+    asked = (*prompting.adapters, *([second] if second else []))
+    return {f"adapter {one.title}": sha256_file(one.path) for one in asked if one.path}
 
 
 def task_of(

@@ -30,8 +30,8 @@ from sqlkiln.core.errors import DataError, UsageError
 from sqlkiln.core.files import parse_record
 from sqlkiln.core.plugins import Stage
 from sqlkiln.core.records import Example, Tokens
-from sqlkiln.core.store import JsonlWriter, execute_stage, read_jsonl, sha256_file, write_atomic
-from sqlkiln.evaluate.asking import settled
+from sqlkiln.core.store import JsonlWriter, execute_stage, read_jsonl, write_atomic
+from sqlkiln.evaluate.asking import adapter_digests, settled
 from sqlkiln.evaluate.interleaved import Asker, ask_in_turn, in_turn
 from sqlkiln.evaluate.pool import progress
 from sqlkiln.evaluate.questions import (
@@ -158,8 +158,7 @@ def _point(
 
 def _fingerprint(config: CurveConfig, inputs: tuple[Path, ...]) -> dict[str, str]:
     """Rows of another machine or adapter, or about other databases, are not gone on with."""
-    used = _asker(config).prompting.adapters
-    files = {f"adapter {one.title}": sha256_file(one.path) for one in used if one.path}
+    files = adapter_digests(_asker(config).prompting)
     here = json.dumps(provenance.machine(), sort_keys=True)
     return source_fingerprint(config) | files | {"machine": here}
 

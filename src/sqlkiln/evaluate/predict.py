@@ -51,8 +51,8 @@ from sqlkiln.core.plugins import (
     Watch,
 )
 from sqlkiln.core.records import DatabaseSchema, Example, Prediction, Tokens
-from sqlkiln.core.store import JsonlWriter, read_jsonl, sha256_file
-from sqlkiln.evaluate.asking import Prompting, row_of, settled, task_of
+from sqlkiln.core.store import JsonlWriter, read_jsonl
+from sqlkiln.evaluate.asking import Prompting, adapter_digests, row_of, settled, task_of
 from sqlkiln.evaluate.pool import Job, progress, run_jobs
 from sqlkiln.evaluate.questions import (
     QuestionSource,
@@ -298,9 +298,7 @@ def _predict_rest(
 
 
 def _fingerprint(config: PredictConfig, inputs: tuple[Path, ...]) -> Mapping[str, str]:
-    used = prompting(config, inputs).adapters
-    files = {f"adapter {one.title}": sha256_file(one.path) for one in used if one.path}
-    return source_fingerprint(config) | files
+    return source_fingerprint(config) | adapter_digests(prompting(config, inputs))
 
 
 def run(config: PredictConfig, inputs: tuple[Path, ...], out: Path) -> Mapping[str, Any]:
@@ -327,6 +325,7 @@ def run(config: PredictConfig, inputs: tuple[Path, ...], out: Path) -> Mapping[s
             "adapters": [[a.title, a.weight] for a in adapters.beside(prompt.adapters)],
             "target": prompt.target,
             "schema_style": prompt.schema_style,
+            **_second_of(config, prompt),
         },
         "tokens": Tokens(
             prompt=sum(p.prompt_tokens for p in predictions),
@@ -334,6 +333,13 @@ def run(config: PredictConfig, inputs: tuple[Path, ...], out: Path) -> Mapping[s
             completion=sum(p.completion_tokens for p in predictions),
         ),
     }
+
+
+def _second_of(config: PredictConfig, prompt: Prompting) -> dict[str, str]:
+    """What is recorded of the adapter that the strategy may ask for a second opinion."""
+    second = adapters.second_of(prompt.adapters)
+    may_ask = "+second" in config.strategy or config.strategy.startswith("budget")
+    return {"second": second.title} if second and may_ask else {}
 
 
 STAGE = Stage("predict", PredictConfig, run, fingerprint=_fingerprint, uses=("export",))
