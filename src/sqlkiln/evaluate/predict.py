@@ -301,6 +301,13 @@ def _fingerprint(config: PredictConfig, inputs: tuple[Path, ...]) -> Mapping[str
     return source_fingerprint(config) | adapter_digests(prompting(config, inputs))
 
 
+def _second_of(config: PredictConfig, prompt: Prompting) -> dict[str, str]:
+    """What is recorded of the adapter that the strategy may ask for a second opinion."""
+    second = adapters.second_of(prompt.adapters)
+    may_ask = "+second" in config.strategy or config.strategy.startswith("budget")
+    return {"second": second.title} if second and may_ask else {}
+
+
 def run(config: PredictConfig, inputs: tuple[Path, ...], out: Path) -> Mapping[str, Any]:
     """Predict into `out`, or go on with what is there; returns counts for the manifest.
 
@@ -333,13 +340,6 @@ def run(config: PredictConfig, inputs: tuple[Path, ...], out: Path) -> Mapping[s
             completion=sum(p.completion_tokens for p in predictions),
         ),
     }
-
-
-def _second_of(config: PredictConfig, prompt: Prompting) -> dict[str, str]:
-    """What is recorded of the adapter that the strategy may ask for a second opinion."""
-    second = adapters.second_of(prompt.adapters)
-    may_ask = "+second" in config.strategy or config.strategy.startswith("budget")
-    return {"second": second.title} if second and may_ask else {}
 
 
 STAGE = Stage("predict", PredictConfig, run, fingerprint=_fingerprint, uses=("export",))
