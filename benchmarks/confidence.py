@@ -8,7 +8,7 @@
 `--run` takes folders with `predictions.jsonl` that hold features, and `verdicts.jsonl`. It prints
 what the shipped coefficients are worth on them, and what coefficients fitted on some of the
 databases are worth on the others: on two halves, and on each database in turn. `--write` fits all.
-With `--second` only answers count of which a second adapter was asked as well.
+With `--second` only answers count of which others were asked as well.
 
 `--ask` makes such a folder: every question once, greedily, with log-probabilities. It goes on where
 it was ended. A run of `predict` by a strategy with switches is one too, once it is evaluated.
@@ -59,7 +59,7 @@ def main() -> None:
         return
     pairs = [pair for run in args.run for pair in read_pairs(run)]
     if args.second:
-        pairs = [pair for pair in pairs if pair[0].features.get("agrees") is not None]
+        pairs = [pair for pair in pairs if pair[0].features.get("backed") is not None]
     right = sum(verdict for _, verdict in pairs)
     databases = sorted({prediction.db_id for prediction, _ in pairs})
     print(f"{len(pairs)} answers, {right} right, {len(databases)} databases")
@@ -80,7 +80,7 @@ def parse_arguments() -> argparse.Namespace:
     what.add_argument("--run", type=Path, nargs="+", help="folders with predictions and verdicts")
     what.add_argument("--ask", type=Path, help="the folder to write answers to")
     parser.add_argument("--write", type=Path, help="file for coefficients fitted on all rows")
-    parser.add_argument("--second", action="store_true", help="those with a second opinion alone")
+    parser.add_argument("--second", action="store_true", help="those with other opinions alone")
     parser.add_argument("--about", default="", help="what the rows are, to be written there")
     parser.add_argument("--penalty", type=float, default=PENALTY)
     parser.add_argument("--dataset", default="spider")
@@ -169,7 +169,7 @@ def halved(pairs: Sequence[Pair], databases: Sequence[str]) -> tuple[set[str], s
 
 def fitted(pairs: Sequence[Pair], penalty: float, **about: str) -> Fit:
     """A fit on all answers: those that failed tell how likely one is to fail that was not run."""
-    of_two = all(prediction.features.get("agrees") is not None for prediction, _ in pairs)
+    of_two = all(prediction.features.get("backed") is not None for prediction, _ in pairs)
     weighed = SECOND if of_two else [name for name in FEATURES if name not in UNWEIGHED]
     return fit([(p.features, right) for p, right in pairs], weighed, penalty, about)
 

@@ -254,7 +254,7 @@ def many_tables(args: argparse.Namespace, scratch: Path) -> None:
     from sqlkiln.core.plugins import open_database
     from sqlkiln.prompt.link import CHARS_A_TOKEN, focus, link
     from sqlkiln.prompt.serialize import serialize
-    from sqlkiln.search.compose import FOCUS_TOKENS
+    from sqlkiln.search.shown import FOCUS_TOKENS
     from sqlkiln.sql.values import open_index
 
     budget = args.budget or FOCUS_TOKENS

@@ -52,13 +52,16 @@ def test_a_second_opinion_is_loaded_and_off(shipped):
     for asked in (None, ["nano-sql"]):
         chosen = adapters.choose(MODEL, asked)
         assert adapters.options(chosen) == ((main, 1.0), (beside, 0.0))
-        opinion = adapters.second_opinion(chosen)
-        assert (opinion.target, opinion.adapters) == ("from_first", ((beside, 1.0),))
+        (opinion,) = adapters.opinions(chosen)
+        assert (opinion.name, opinion.backend) == ("beside", None)
+        how = opinion.variant
+        assert (how.target, how.style, how.adapters) == ("from_first", "ddl", ((beside, 1.0),))
         assert adapters.shown(chosen) == "nano-sql"
     for asked in (["beside"], ["nano-sql:0.5"], ["nano-sql", "beside"], ["none"]):
-        assert adapters.second_opinion(adapters.choose(MODEL, asked)) is None
+        assert adapters.opinions(adapters.choose(MODEL, asked)) == ()
     write_adapter(shipped / "beside.gguf", schema_style="compact", second_to="nano-sql")
-    assert adapters.second_opinion(adapters.choose(MODEL, None)) is None
+    (opinion,) = adapters.opinions(adapters.choose(MODEL, None))
+    assert opinion.variant.style == "compact"
 
 
 def test_none_is_the_base_alone(shipped):

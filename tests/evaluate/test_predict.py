@@ -262,6 +262,19 @@ def test_a_second_opinion_is_said_and_its_bytes_count(data, tmp_path, serve, nan
     assert STAGE.fingerprint(config, ()) != before
 
 
+def test_another_model_is_named_and_its_adapters_count(data, tmp_path, serve, nano_sql):
+    backend = serve({"How many pets?": "FROM pet SELECT count(*)"})
+    asked = {"dataset": "spider", "data": data, "model": "table", "beside": "smollm2-135m"}
+    config = PredictConfig(**asked, strategy="greedy+second")
+    before = STAGE.fingerprint(config, ())
+    assert "adapter nano-sql" in before
+    used = execute_stage(STAGE, config, (), tmp_path / "run").counts["used"]
+    assert (used["adapters"], used["second"]) == ([], "smollm2-135m")
+    assert backend.options.adapters == ((nano_sql, 1.0),)
+    write_adapter(Path(nano_sql), sign=-1.0, target="from_first", schema_style="compact")
+    assert STAGE.fingerprint(config, ()) != before
+
+
 def test_none_is_the_base(data, tmp_path, serve, nano_sql):
     serve()
     config = PredictConfig(dataset="spider", data=data, model="smollm2-135m", adapter="none")

@@ -114,11 +114,12 @@ def test_one_for_a_second_opinion_is_found_and_is_no_default(folders):
     write_adapter(shipped / "nano.gguf", target="qualified")
     write_adapter(shipped / "z-lost.gguf", second_to="nano", model=QWEN)
     assert adapters.shipped_for("smollm2-135m") == "nano"
-    assert adapters.second_to("nano", "smollm2-135m") == Path(beside)
-    assert adapters.second_to("other", "smollm2-135m") is None
+    assert adapters.second_to("nano", "smollm2-135m") == [Path(beside)]
+    assert adapters.second_to("other", "smollm2-135m") == []
     own.mkdir(exist_ok=True)
     (own / "a-broken.gguf").write_bytes(b"GGUF")
-    assert adapters.second_to("nano", "smollm2-135m") == Path(beside)
+    more = write_adapter(own / "more.gguf", second_to="nano", target="plan")
+    assert adapters.second_to("nano", "smollm2-135m") == [Path(beside), Path(more)]
 
 
 def test_what_comes_with_sqlkiln_is_sound():

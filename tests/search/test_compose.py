@@ -8,10 +8,10 @@ import pytest
 
 from sqlkiln.core import plugins
 from sqlkiln.core.errors import UsageError
-from sqlkiln.core.plugins import Limits, TokenLogprob, Variant, Watch
+from sqlkiln.core.plugins import Limits, Other, TokenLogprob, Variant, Watch
 from sqlkiln.models.scripted import Scripted
 from sqlkiln.prompt.render import Context, task
-from sqlkiln.search import ballot, compose, sample, second
+from sqlkiln.search import ballot, compose, panel, sample
 from sqlkiln.search.ballot import Vote
 from sqlkiln.search.compose import Settings
 from sqlkiln.search.spellings import StoredSpellings
@@ -497,6 +497,7 @@ class Certain(Telling):
 
 
 SECOND = Variant(target="from_first", adapters=(("beside", 1.0),))
+OTHER = Other("the other one", SECOND)
 EUROPE = "SELECT code FROM country WHERE region = 'Europe'"
 EUROPE_TOO = "FROM country WHERE region = 'Europe' SELECT code"
 
@@ -518,7 +519,7 @@ class Doubting(Overheard):
 
 def asked_twice(places, answers, chances, spec="greedy+second+sure"):
     model = Doubting(answers, chances)
-    asked = task(places.schema(), "Which codes are in Europe?", second=SECOND)
+    asked = task(places.schema(), "Which codes are in Europe?", others=(OTHER,))
     return plugins.open_strategy(spec).solve(asked, model, places, Watch()), model
 
 
@@ -527,9 +528,9 @@ def test_a_second_adapter_is_asked_in_its_own_way_and_the_surer_answer_taken(pla
     assert [request.adapters for request in model.requests] == [(), SECOND.adapters]
     assert [candidate.sql for candidate in solution.candidates] == [PLAIN, EUROPE]
     assert solution.chosen.sql == EUROPE
-    assert solution.features["agrees"] == 0
+    assert solution.features["backed"] == 0 < solution.features["opposed"]
     (note,) = solution.notes
-    assert re.fullmatch(r"a second adapter was asked, .* taken: \d\d% sure against \d\d%", note)
+    assert re.fullmatch(r"the other one was asked too, .* taken: \d\d% sure against \d\d%", note)
     back, _ = asked_twice(
         places, [EUROPE, PLAIN.replace("SELECT name ", "") + " SELECT name"], [0.9, 0.6]
     )
@@ -540,27 +541,27 @@ def test_a_second_adapter_is_asked_in_its_own_way_and_the_surer_answer_taken(pla
 def test_that_both_say_the_same_makes_it_likelier(places):
     same, _ = asked_twice(places, [EUROPE, EUROPE_TOO], [0.9, 0.9])
     other, _ = asked_twice(places, [EUROPE, "FROM country SELECT title"], [0.9, 0.8])
-    assert (same.features["agrees"], other.features["agrees"]) == (1, 0)
+    assert same.features["backed"] > other.features["backed"] == 0
     assert same.chosen.sql == other.chosen.sql == EUROPE
     assert same.confidence > other.confidence
 
 
 def test_nobody_else_is_asked_where_the_first_is_sure(places, monkeypatch):
-    monkeypatch.setattr(second, "SETTLED", 0.3)
+    monkeypatch.setattr(panel, "SETTLED", 0.3)
     solution, model = asked_twice(places, [EUROPE], [0.99])
     assert len(model.requests) == len(solution.candidates) == 1
-    assert solution.features["agrees"] is None
+    assert solution.features["backed"] is None
 
 
 def test_a_close_call_of_two_adapters_shows_both(places, monkeypatch):
-    monkeypatch.setattr(second, "CLOSE", 0.5)
+    monkeypatch.setattr(panel, "CLOSE", 0.5)
     solution, _ = asked_twice(places, [EUROPE, "FROM country SELECT code"], [0.9, 0.85])
     assert solution.chosen.sql == EUROPE
     assert solution.other.sql == "SELECT code FROM country"
     assert sorted(solution.other.rows) == [("CH",), ("FR",), ("PE",)]
     assert 0 < solution.other.confidence < solution.confidence + 0.5
     assert (solution.other.votes, solution.other.winner_votes) == (0, 0)
-    monkeypatch.setattr(second, "CLOSE", 0.0)
+    monkeypatch.setattr(panel, "CLOSE", 1.0)
     assert asked_twice(places, [EUROPE, "FROM country SELECT code"], [0.9, 0.85])[0].other is None
 
 
@@ -580,13 +581,13 @@ def test_a_second_opinion_needs_no_confidence_to_be_told(places):
 
 
 def test_without_a_second_opinion_the_first_answer_stands(places):
-    asked = task(places.schema(), "Which codes are in Europe?", second=SECOND)
+    asked = task(places.schema(), "Which codes are in Europe?", others=(OTHER,))
     model = Overheard([PLAIN])  # takes no adapters
     solution = plugins.open_strategy("greedy+second+sure").solve(asked, model, places, Watch())
     assert (solution.chosen.sql, len(solution.candidates)) == (PLAIN, 1)
     assert 0 < solution.confidence < 1
     (note,) = solution.notes
-    assert note.startswith("no second opinion: a script has no adapters")
+    assert note.startswith("no opinion of the other one: a script has no adapters")
 
 
 def test_in_a_vote_the_second_adapter_is_the_second_voter(places):
@@ -615,3 +616,30 @@ def test_without_a_confidence_all_is_voted_on(places, monkeypatch):
     monkeypatch.setattr(ballot, "CERTAIN", 0.0)
     solution, _ = solve("vote:3", places, [PLAIN] * 3)
     assert len(solution.candidates) == 2  # the third could change nothing
+
+
+def opinions_of(places, answers, chances, *others, spec="greedy+second+sure"):
+    model = Doubting(answers, chances)
+    asked = task(places.schema(), "Which codes are in Europe?", others=others)
+    return plugins.open_strategy(spec).solve(asked, model, places, Watch()), model
+
+
+def test_two_who_agree_win_over_one_who_is_a_little_surer(places):
+    more = Other("a third", replace(SECOND, adapters=(("third", 1.0),)))
+    answers = [PLAIN, EUROPE_TOO, EUROPE_TOO]
+    solution, _ = opinions_of(places, answers, [0.9, 0.88, 0.88], OTHER, more)
+    assert [candidate.sql for candidate in solution.candidates] == [PLAIN, EUROPE, EUROPE]
+    assert solution.chosen.sql == EUROPE
+    assert solution.features["backed"] > 0 < solution.features["opposed"]
+    assert solution.notes[0].startswith("the other one was asked too")
+
+
+def test_another_model_is_asked_in_its_own_way_until_it_is_settled(places, monkeypatch):
+    beside = Doubting([EUROPE_TOO], [0.99])
+    own = Other("another model", Variant(target="from_first", adapters=()), beside)
+    nobody = Other("nobody", SECOND)
+    monkeypatch.setattr(panel, "SETTLED", 0.6)
+    solution, model = opinions_of(places, [EUROPE], [0.5], own, nobody)
+    assert (len(model.requests), len(beside.requests)) == (1, 1)
+    assert solution.chosen.sql == EUROPE
+    assert solution.confidence > 0.6

@@ -324,3 +324,22 @@ def test_an_answer_that_is_not_given_still_shows_the_other_reading(shop):
         answer = asked.ask("who?")
     assert answer.rows == ()
     assert answer.other.sql == "SELECT city FROM customer"
+
+
+def test_another_model_is_asked_where_the_first_may_be_wrong(shop):
+    opened = []
+
+    def open_backend(model, options):
+        opened.append(model)
+        answers = {"m": "SELECT x FROM nowhere"}.get(model, "SELECT count(*) FROM customer")
+        return Scripted([answers] * 4, model=model)
+
+    options = SessionOptions(model="m", beside="smollm2-135m", strategy="greedy+second+sure")
+    with Session(shop, options, open_backend) as asked:
+        assert opened == []
+        answer = asked.ask("how many customers?")
+    assert opened == ["m", "smollm2-135m"]
+    assert (answer.sql, answer.rows) == ("SELECT count(*) FROM customer", ((3,),))
+    assert answer.notes[0].startswith("smollm2-135m was asked too, and its answer taken")
+    with pytest.raises(ModelNotFound, match="no such model: 'nobody'"):
+        Session(shop, SessionOptions(beside="nobody"))

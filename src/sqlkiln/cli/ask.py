@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sqlkiln.cli.budget import Amount, CurveFile, dialled
+from sqlkiln.cli.budget import Amount, Beside, CurveFile, dialled
 from sqlkiln.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -77,6 +77,7 @@ def ask(
     ] = None,
     model: Model = None,
     adapter: Adapters = None,
+    beside: Beside = None,
     strategy: StrategySpec = None,
     no_mend: NoMend = None,
     evidence: Annotated[
@@ -108,7 +109,7 @@ def ask(
     show = Show(sql_only, as_json, as_csv, explain, dry_run)
     strategy = dialled(strategy, budget, curve, model, adapter, not (sql_only or dry_run))
     strategy = unmended(strategy, no_mend or ())
-    chosen = Chosen(model, tuple(adapter or ()), strategy, min_confidence, evidence)
+    chosen = Chosen(model, tuple(adapter or ()), strategy, min_confidence, evidence, beside)
     with open_session(database, chosen, limit, timeout) as session:
         if question is None:
             from sqlkiln.cli.shell import run_shell
@@ -129,6 +130,7 @@ class Chosen:
     strategy: str | None = None
     min_confidence: float = 0.0
     evidence: str = ""
+    beside: str | None = None
 
 
 def unmended(strategy: str | None, kinds: Sequence[str]) -> str | None:
@@ -163,6 +165,7 @@ def open_session(database: Path, chosen: Chosen, limit: int, timeout_s: float) -
             strategy=chosen.strategy or DEFAULT_STRATEGY,
             min_confidence=chosen.min_confidence,
             evidence=chosen.evidence,
+            beside=chosen.beside,
             limits=Limits(timeout_s=timeout_s, max_rows=limit),
         ),
     )

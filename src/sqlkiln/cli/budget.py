@@ -33,6 +33,13 @@ Amount = Annotated[
         "it picks the strategy.",
     ),
 ]
+Beside = Annotated[
+    str | None,
+    typer.Option(
+        metavar="MODEL",
+        help="Another model, asked too where the answer may be wrong; wants +second.",
+    ),
+]
 CurveFile = Annotated[
     Path | None,
     typer.Option("--curve", metavar="FILE", help="The curve.json that --budget goes by."),

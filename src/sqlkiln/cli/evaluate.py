@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from sqlkiln.cli.budget import Amount, CurveFile, settled
+from sqlkiln.cli.budget import Adapter, Amount, Beside, CurveFile, settled
 from sqlkiln.cli.stages import (
     AsJson,
     Data,
@@ -79,10 +79,8 @@ def predict(
         str | None,
         typer.Option(help="Catalogue name, GGUF path, or http(s)://host/v1#model of a server."),
     ] = None,
-    adapter: Annotated[
-        list[str] | None,
-        typer.Option(help="LoRA adapter, NAME_OR_PATH[:WEIGHT], or none; repeatable."),
-    ] = None,
+    adapter: Adapter = None,
+    beside: Beside = None,
     strategy: StrategySpec = None,
     budget: Amount = None,
     curve: CurveFile = None,
@@ -115,6 +113,7 @@ def predict(
         seed=seed,
         model=model,
         adapter=tuple(adapter) if adapter else None,
+        beside=beside,
         strategy=settled(strategy, budget, curve, model, adapter),
         target=target,
         schema_style=schema_style,

@@ -47,7 +47,7 @@ def link(
     from sqlkiln.prompt.link import focus
     from sqlkiln.prompt.link import link as ranked
     from sqlkiln.prompt.render import check_question
-    from sqlkiln.search.compose import fitting
+    from sqlkiln.search.shown import fitting
     from sqlkiln.sql.values import open_index
 
     line = check_question(question)
@@ -110,7 +110,7 @@ def _show(
     schema: DatabaseSchema, linked: Linked, focused: Focused, facts: IndexFacts, top: int
 ) -> None:
     from sqlkiln.prompt.serialize import serialize
-    from sqlkiln.search.compose import told
+    from sqlkiln.search.shown import told
 
     tables = [(f"{t.score:.2f}", t.name, "; ".join(t.reasons)) for t in linked.tables[:top]]
     columns = [

@@ -25,8 +25,8 @@ class Adapter:
     """An adapter in use: `name` as asked for, and where it was found, the `path` of its file.
 
     `target` and `schema_style` are those it was trained with; None if it has no card. One that is
-    `merged` is part of the model: it is there to tell how to prompt. `second` is another adapter of
-    the same base that may be asked for a second opinion.
+    `merged` is part of the model: it is there to tell how to prompt. `others` are adapters of the
+    same base that may be asked for another opinion.
     """
 
     name: str
@@ -35,7 +35,7 @@ class Adapter:
     target: str | None = None
     schema_style: str | None = None
     merged: bool = False
-    second: Adapter | None = None
+    others: tuple[Adapter, ...] = ()
 
     @property
     def title(self) -> str:
@@ -125,30 +125,32 @@ def _beside(
 
 
 def options(adapters: Iterable[Adapter]) -> tuple[tuple[str, float], ...]:
-    """The adapters as `BackendOptions` takes them; one for a second opinion is loaded, and off."""
+    """The adapters as `BackendOptions` takes them; those for other opinions are loaded, and off."""
     used = tuple(adapters)
-    second = second_of(used)
-    off = ((_spec(second), 0.0),) if second else ()
+    off = tuple((_spec(one), 0.0) for one in others_of(used))
     return (*((_spec(one), one.weight) for one in beside(used)), *off)
 
 
-def second_opinion(adapters: Iterable[Adapter]) -> plugins.Variant | None:
-    """How a question is put to the adapter that is there for a second opinion, if there is one."""
-    second = second_of(tuple(adapters))
-    if second is None:
-        return None
-    return plugins.Variant(target=second.target, adapters=((_spec(second), 1.0),))
+def opinions(adapters: Iterable[Adapter]) -> tuple[plugins.Other, ...]:
+    """How a question is put to the adapters that are there for other opinions."""
+    return tuple(
+        plugins.Other(
+            one.title,
+            plugins.Variant(
+                target=one.target, style=one.schema_style, adapters=((_spec(one), 1.0),)
+            ),
+        )
+        for one in others_of(tuple(adapters))
+    )
 
 
-def second_of(adapters: Sequence[Adapter]) -> Adapter | None:
-    """The adapter that may give a second opinion beside the one in use.
+def others_of(adapters: Sequence[Adapter]) -> tuple[Adapter, ...]:
+    """The adapters that may give another opinion beside the one in use.
 
     Where several are blended, none was made for the blend.
     """
-    second = adapters[0].second if len(adapters) == 1 else None
-    if second is None or adapters[0].weight != 1.0:
-        return None
-    return second if second.schema_style == adapters[0].schema_style else None
+    alone = len(adapters) == 1 and adapters[0].weight == 1.0
+    return adapters[0].others if alone else ()
 
 
 def _spec(adapter: Adapter) -> str:

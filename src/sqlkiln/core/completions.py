@@ -69,7 +69,7 @@ class Variant:
     """Another way to put a question: what is None stays as it was; `adapters` as in a `Request`.
 
     `schema` lacks `omitted_tables` of the database's, and `omitted_columns` of the other tables;
-    `hints` are `value_hint`s.
+    `hints` are `value_hint`s, `style` is that of the schema.
     """
 
     schema: DatabaseSchema | None = None
@@ -78,3 +78,4 @@ class Variant:
     target: str | None = None
     omitted_columns: int = 0
     adapters: tuple[tuple[str, float], ...] | None = None
+    style: str | None = None

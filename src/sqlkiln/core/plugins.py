@@ -188,13 +188,22 @@ class Metric(Protocol):
 
 
 @dataclass(frozen=True)
+class Other:
+    """Who else may be asked, and how: other adapters of the same model, or another `backend`."""
+
+    name: str
+    variant: Variant
+    backend: Backend | None = None
+
+
+@dataclass(frozen=True)
 class Task:
     """One question, and how requests are made for it (`prompt.render.task` makes one).
 
     `request(None)` asks it; `request((sql, error))` asks to mend a statement that failed. `read`
     gives the SQL in what the model wrote, '' if there is none. `schema` is what the prompt shows of
     the database, `target` what the model is to write. `vary` asks the same in another way; where it
-    is None there is only this one. `second` is how another adapter is asked for its opinion.
+    is None there is only this one. `others` may be asked for their opinions, in this order.
     """
 
     question: str
@@ -204,7 +213,7 @@ class Task:
     target: str = ""
     evidence: str = ""
     vary: Callable[[Variant], Task] | None = None
-    second: Variant | None = None
+    others: tuple[Other, ...] = ()
 
 
 @dataclass(frozen=True)

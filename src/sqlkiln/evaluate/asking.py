@@ -9,24 +9,38 @@ from typing import Any
 from sqlkiln.core import adapters
 from sqlkiln.core.adapters import Adapter
 from sqlkiln.core.files import sha256_file
-from sqlkiln.core.plugins import Request, Solution, Task
+from sqlkiln.core.plugins import Other, Request, Solution, Task
 from sqlkiln.core.records import DatabaseSchema, Example, Prediction
 from sqlkiln.prompt import render
+from sqlkiln.prompt.beside import Beside, all_others
 from sqlkiln.prompt.serialize import DEFAULT_STYLE
 from sqlkiln.prompt.targets import DEFAULT_TARGET
 
 
 @dataclass(frozen=True)
 class Prompting:
-    """With which adapters, and with what sort of prompt, the model is asked."""
+    """With which adapters, and with what sort of prompt, the model is asked.
+
+    `beside` is another model that may be asked too.
+    """
 
     adapters: tuple[Adapter, ...]
     target: str
     schema_style: str
+    beside: Beside | None = None
+
+    @property
+    def others(self) -> tuple[Other, ...]:
+        """Who else may be asked."""
+        return all_others(adapters.opinions(self.adapters), self.beside)
 
 
 def settled(
-    model: str, asked: tuple[str, ...] | None, target: str | None, schema_style: str | None
+    model: str,
+    asked: tuple[str, ...] | None,
+    target: str | None,
+    schema_style: str | None,
+    beside: Beside | None = None,
 ) -> Prompting:
     """What `model` is asked with: what is given, or else what its adapters were trained with.
 
@@ -39,13 +53,13 @@ def settled(
     target = adapters.wanted(chosen, "target", target, DEFAULT_TARGET)
     style = adapters.wanted(chosen, "schema_style", schema_style, DEFAULT_STYLE)
     render.check_form(target, style)
-    return Prompting(chosen, target, style)
+    return Prompting(chosen, target, style, beside)
 
 
 def adapter_digests(prompting: Prompting) -> dict[str, str]:
-    """The sha256 of every adapter that may answer, one for a second opinion included."""
-    second = adapters.second_of(prompting.adapters)
-    asked = (*prompting.adapters, *([second] if second else []))
+    """The sha256 of every adapter that may answer, those for other opinions included."""
+    first = (prompting.adapters, prompting.beside.adapters if prompting.beside else ())
+    asked = [one for used in first for one in (*used, *adapters.others_of(used))]
     return {f"adapter {one.title}": sha256_file(one.path) for one in asked if one.path}
 
 
@@ -60,7 +74,7 @@ def task_of(
         target=prompting.target,
         context=render.Context(evidence=example.evidence),
         template=template,
-        second=adapters.second_opinion(prompting.adapters),
+        others=prompting.others,
     )
 
 

@@ -19,7 +19,7 @@ question is recorded as failed; if not, the run stops, to be continued later.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Event, Lock
@@ -61,6 +61,7 @@ from sqlkiln.evaluate.questions import (
     open_questions,
     source_fingerprint,
 )
+from sqlkiln.prompt.beside import Beside
 from sqlkiln.prompt.serialize import STYLES
 from sqlkiln.prompt.targets import TARGETS
 from sqlkiln.scoring.spider_writing import numbered
@@ -81,12 +82,16 @@ class PredictConfig(QuestionSource):
     shipped for the model. `target` and `schema_style` are those that the adapter was trained with,
     unless they are given.
 
+    `beside` is another model, to be asked where the answer may be wrong, by a strategy with
+    +second.
+
     With `sql_style` "spider" statements are kept as golds of Spider and create_context are written,
     with T1 and T2 (`scoring.spider_writing`), for metrics that compare them as text.
     """
 
     model: str = "qwen2.5-coder-0.5b"
     adapter: tuple[str, ...] | None = None
+    beside: str | None = None
     strategy: str = "greedy"
     target: str | None = None
     schema_style: str | None = None
@@ -138,7 +143,11 @@ def prompting(config: PredictConfig, inputs: tuple[Path, ...]) -> Prompting:
     asked = config.adapter
     if asked is None and inputs:
         asked = tuple(str(path) for folder in inputs for path in sorted(folder.glob("*.gguf")))
-    return settled(config.model, asked, config.target, config.schema_style)
+    beside = None
+    if config.beside is not None:
+        opening = BackendOptions(slots=config.slots, context_tokens=config.context_tokens)
+        beside = Beside(config.beside, opening)
+    return settled(config.model, asked, config.target, config.schema_style, beside)
 
 
 class _Stopped(Exception):
@@ -288,6 +297,7 @@ def _predict_rest(
         done = len(chosen) - len(waiting)
         with (
             closing(plugins.open_backend(config.model, options)) as backend,
+            closing(prompt.beside) if prompt.beside else nullcontext(),
             progress("predict", len(chosen), done) as on_row,
         ):
             asking = _Run(config, prompt, backend, writer, on_row)
@@ -302,10 +312,10 @@ def _fingerprint(config: PredictConfig, inputs: tuple[Path, ...]) -> Mapping[str
 
 
 def _second_of(config: PredictConfig, prompt: Prompting) -> dict[str, str]:
-    """What is recorded of the adapter that the strategy may ask for a second opinion."""
-    second = adapters.second_of(prompt.adapters)
+    """What is recorded of those that the strategy may ask for other opinions."""
+    named = ", ".join(other.name for other in prompt.others)
     may_ask = "+second" in config.strategy or config.strategy.startswith("budget")
-    return {"second": second.title} if second and may_ask else {}
+    return {"second": named} if named and may_ask else {}
 
 
 def run(config: PredictConfig, inputs: tuple[Path, ...], out: Path) -> Mapping[str, Any]:

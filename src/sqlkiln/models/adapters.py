@@ -1,6 +1,6 @@
 """LoRA adapters as GGUF files: which there are, which is the default of a model, and their cards.
 
-sqlkiln ships some: one that a base model is used with, and maybe one for a second opinion beside
+sqlkiln ships some: one that a base model is used with, and maybe others for opinions beside
 it (`Card.second_to`). The user's own are looked for in
 `SQLKILN_ADAPTER_DIR`, or in the user's data folder, and come before shipped ones of the same name.
 The file of the adapter `NAME` is `NAME.gguf`; its card is inside (`CARD_KEY`), and again beside it
@@ -105,18 +105,19 @@ def shipped_for(model: str) -> str | None:
     return None
 
 
-def second_to(name: str, model: str) -> Path | None:
-    """The adapter of the base `model` whose card says that it is asked beside the adapter `name`.
+def second_to(name: str, model: str) -> list[Path]:
+    """The adapters of the base `model` whose cards say that they are asked beside `name`.
 
     Files that cannot be read are passed over: nobody asked for them.
     """
+    found = []
     for path in known().values():
         with suppress(ModelCorrupt, DataError):
             check_gguf(path)
             card = read_card(path)
             if card is not None and (card.second_to, card.model) == (name, model):
-                return path
-    return None
+                found.append(path)
+    return found
 
 
 def find(name: str) -> Path:

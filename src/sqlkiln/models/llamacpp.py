@@ -106,9 +106,9 @@ class LlamaCpp:
         """
         path = find_for(model, name)
         card = read_card(path)
-        beside = second_to(path.stem, card.model) if card else None
-        second = _as_adapter(beside.stem, beside) if beside else None
-        return replace(_as_adapter(name, path), second=second)
+        beside = second_to(path.stem, card.model) if card else []
+        others = tuple(_as_adapter(one.stem, one) for one in beside)
+        return replace(_as_adapter(name, path), others=others)
 
     @classmethod
     def default_adapter(cls, model: str) -> str | None:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from sqlkiln.core.errors import UsageError
-from sqlkiln.core.plugins import Message, Request, Task, Variant
+from sqlkiln.core.plugins import Message, Other, Request, Task, Variant
 from sqlkiln.core.records import DatabaseSchema
 from sqlkiln.prompt.serialize import DEFAULT_STYLE, check_style, serialize, unshown_names
 from sqlkiln.prompt.targets import DEFAULT_TARGET, prefill, read_target, stop
@@ -44,12 +44,12 @@ def task(
     target: str = DEFAULT_TARGET,
     context: Context = _NOTHING,
     template: Request | None = None,
-    second: Variant | None = None,
+    others: tuple[Other, ...] = (),
 ) -> Task:
     """Make the `Task` of asking `question` over `schema`, to be answered as `target`.
 
     `template` brings everything of a request but its messages; the target's stops are added.
-    `second` is the other way to ask that the task names.
+    `others` are whom the task names to be asked too.
 
     Raises:
         UsageError: if there is no such style or target, or the question is empty or too long.
@@ -84,14 +84,14 @@ def task(
         return task(
             variant.schema or schema,
             question,
-            style=style,
+            style=variant.style or style,
             target=variant.target or target,
             context=_varied(context, variant),
             template=asked,
-            second=second,
+            others=others,
         )
 
-    return Task(line, request, read, schema, target, context.evidence, vary, second)
+    return Task(line, request, read, schema, target, context.evidence, vary, others)
 
 
 def _varied(context: Context, variant: Variant) -> Context:

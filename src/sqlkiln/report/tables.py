@@ -212,7 +212,7 @@ def _facts(run: ReportRun) -> Iterator[tuple[str, str]]:
     for what, key in (
         ("Model", "model"),
         ("Adapters", "adapters"),
-        ("Second opinion", "second"),
+        ("Other opinions", "second"),
         ("Strategy", "strategy"),
         ("Prompt style", "schema_style"),
         ("Target", "target"),

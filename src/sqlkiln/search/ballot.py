@@ -3,11 +3,11 @@
     vote:8+link+mend
 
 The first candidate is the greedy one, as `greedy` with the same switches gives it. With `second`
-the next is that of a second adapter. Then comes a greedy one over the schema cut to what the
-question is about, and the others are sampled from the first one's prompt, which the model has read
-by then: that makes them cheap. They are made one after
-the other until the outcome can no longer change (`search.vote`). With `scope`, each that fails is
-written again at once; with `retry`, the model is told the error if all have failed.
+the next are those of other adapters and models. Then comes a greedy one over the schema cut to
+what the question is about, and the others are sampled from the first one's prompt, which the model
+has read by then: that makes them cheap. They are made one after the other until the outcome can no
+longer change (`search.vote`). With `scope`, each that fails is written again at once; with
+`retry`, the model is told the error if all have failed.
 
 Candidates run under the caps of the database, which may be those of a display. What such a cap has
 cut is run once more for the count (`sample.uncut`): of the same rows in other orders other ones
@@ -34,16 +34,10 @@ from sqlkiln.core.plugins import (
 )
 from sqlkiln.core.records import OtherReading
 from sqlkiln.prompt.link import Keep, focus, link, value_hints
-from sqlkiln.search.compose import (
-    ROOMY_TOKENS,
-    Composed,
-    Settings,
-    View,
-    said,
-    spelt_otherwise,
-)
+from sqlkiln.search.compose import Composed, Settings, View
 from sqlkiln.search.readings import as_run, other_reading
 from sqlkiln.search.sample import uncut
+from sqlkiln.search.shown import ROOMY_TOKENS, said, spelt_otherwise
 from sqlkiln.search.vote import Tally, implies_rows, vote
 
 DEFAULT_VOTES = 8
@@ -86,10 +80,10 @@ class Vote:
     def solve(self, task: Task, backend: Backend, database: Database, watch: Watch) -> Solution:
         """Answer `task`; the chosen candidate is one of the largest group."""
         view, made = self._composed.view(task, database), _Made()
-        tasks = self._tasks(task, view, database)
+        asked = self._asked(task, view, backend, database)
         attempts = [
-            partial(self._attempt, each, backend, database, _UNSEEN if number else watch, made)
-            for number, each in enumerate(tasks)
+            partial(self._attempt, each, whom, database, _UNSEEN if number else watch, made)
+            for number, (each, whom) in enumerate(asked)
         ]
         tally, _ = vote(
             attempts,
@@ -141,12 +135,15 @@ class Vote:
         """`task` as the model sees it first."""
         return self._composed.view(task, database)
 
-    def _tasks(self, task: Task, view: View, database: Database) -> Sequence[Task]:
-        second = self._composed.second(view.task)
-        first = [view.task, *([second] if second else []), *self._otherwise(task, database)]
-        sampled = [
-            _sampled(view.task, seed) for seed in range(1, self._settings.votes - len(first) + 1)
-        ]
+    def _asked(
+        self, task: Task, view: View, backend: Backend, database: Database
+    ) -> Sequence[tuple[Task, Backend]]:
+        """What each voter is asked, and which model that is."""
+        others = [(each, whom) for _, each, whom in self._composed.others(view.task, backend)]
+        cut = [(each, backend) for each in self._otherwise(task, database)]
+        first = [(view.task, backend), *others, *cut]
+        more = range(1, self._settings.votes - len(first) + 1)
+        sampled = [(_sampled(view.task, seed), backend) for seed in more]
         return [*first, *sampled][: self._settings.votes]
 
     def _otherwise(self, task: Task, database: Database) -> list[Task]:

@@ -6,8 +6,8 @@
 The switches, each to be had alone:
 
 - `link`: values that the question mentions in other words than the database has are shown
-  (`sql.values`; what is spelt alike the model copies anyway), and a schema with more than
-  `ROOMY_TOKENS` is cut to what it is about (`prompt.link`). A smaller one stays whole: all
+  (`sql.values`; what is spelt alike the model copies anyway), and a large schema (`search.shown`)
+  is cut to what it is about (`prompt.link`). A smaller one stays whole: all
   questions about a database then share the schema that the model has read already.
 - `scope`: what the database refuses is written once more, under a grammar that keeps names in their
   scope (`search.constrain`), with all columns of the tables that are shown. Not at once: a name out
@@ -17,9 +17,8 @@ The switches, each to be had alone:
   wrong way round is mended from the schema (`sql.repair`), and `Candidate.fixes` tells.
   `mend-value_moved-sort_direction` is the same without these kinds of mends.
 - `retry`: if the database refuses the answer nevertheless, the model is asked once more.
-- `second`: where the answer may well be wrong, an adapter of the same base that writes in another
-  way is asked too, if there is one, and the answer that is likelier right is taken
-  (`search.second`).
+- `second`: where the answer may well be wrong, other adapters and models are asked too, if there
+  are any, and the answer that is likeliest right is taken (`search.panel`).
 - `sure`: the answer comes with the probability that it is right (`search.confidence`).
 """
 
@@ -50,28 +49,21 @@ from sqlkiln.core.plugins import (
     Watch,
 )
 from sqlkiln.core.records import DatabaseSchema
-from sqlkiln.prompt.link import Focused, focus, link, value_hints
-from sqlkiln.prompt.serialize import serialize
+from sqlkiln.prompt.link import value_hints
 from sqlkiln.search.confidence import judged
 from sqlkiln.search.constrain import within
+from sqlkiln.search.panel import Panel
 from sqlkiln.search.sample import executed, generated
-from sqlkiln.search.second import is_settled, likelier
+from sqlkiln.search.shown import fitting, said, spelt_otherwise, told, with_all_columns
 from sqlkiln.search.spellings import StoredSpellings
 from sqlkiln.search.vote import Tally
 from sqlkiln.sql.repair import KINDS, Kind, repair
 from sqlkiln.sql.values import ValueHit, ValueIndex, open_index
 
 SWITCHES = ("link", "scope", "mend", "retry", "second", "sure")
-ROOMY_TOKENS = 1500
-"""Schemas up to about so many tokens are shown whole."""
-
-FOCUS_TOKENS = 1000
-"""Larger ones are cut to about so many."""
-
 ALTERNATIVES = 2
 """Tokens of which each place tells the probability: the one written and the best other one."""
 
-CHARS_A_TOKEN = 3.3
 MOST_VOTES = 64
 _SETTINGS = re.compile(r"(?::(?P<votes>\d+))?(?P<switches>(?:\+[a-z]+(?:-[a-z_]+)*)*)")
 
@@ -183,40 +175,46 @@ class Composed:
         self._switches = settings.switches
         self._unmended = settings.unmended
         self._known: _Known | None = None
-        self._silent = False
+        self._silent = set[str]()
 
     def solve(self, task: Task, backend: Backend, database: Database, watch: Watch) -> Solution:
-        """Answer `task`; without a second opinion the last candidate is chosen."""
+        """Answer `task`; without other opinions the last candidate is chosen."""
         view = self.view(task, database)
         tried = [self.attempt(view.task, backend, database, watch)]
         tried += self.scoped(tried[-1], view.task, backend, database)
         tried += self.retried(tried[-1], view.task, backend, database, watch)
         first = Solution(tried[-1], tuple(tried), notes=view.notes)
-        best = self._or_second(first, view.task, backend, database)
-        return best or self.judged(first, view.task)
-
-    def second(self, task: Task) -> Task | None:
-        """`task` as a second adapter is asked it, if that is wanted and there is one."""
-        if "second" not in self._switches or task.vary is None or task.second is None:
-            return None
-        return task.vary(task.second)
-
-    def _or_second(
-        self, first: Solution, task: Task, backend: Backend, database: Database
-    ) -> Solution | None:
-        """The better of `first` and a second opinion; None if that is not to be had, or is off."""
-        asked = self.second(task)
-        if asked is None:
-            return None
-        best = first = judged(first, task)
-        if not is_settled(first):
-            try:
-                tried = [self.attempt(asked, backend, database, Watch())]
-                tried += self.scoped(tried[-1], asked, backend, database)
-                best = likelier(first, judged(Solution(tried[-1], tuple(tried)), asked), database)
-            except BackendError as error:  # the first answer stands without
-                best = replace(first, notes=(*first.notes, f"no second opinion: {error}"))
+        others = self.others(view.task, backend)
+        if not others:
+            return self.judged(first, view.task)
+        best = self._with_others(judged(first, view.task), others, database)
         return best if self.estimates else replace(best, confidence=None, features={})
+
+    def others(self, task: Task, backend: Backend) -> list[tuple[str, Task, Backend]]:
+        """Who else is asked, what, and which model that is; nobody unless that is wanted."""
+        if "second" not in self._switches or task.vary is None:
+            return []
+        return [
+            (other.name, task.vary(other.variant), other.backend or backend)
+            for other in task.others
+        ]
+
+    def _with_others(
+        self, first: Solution, others: Sequence[tuple[str, Task, Backend]], database: Database
+    ) -> Solution:
+        """The likeliest answer, once nobody is left to ask or it is settled."""
+        panel = Panel(first, database)
+        unheard = []
+        for name, asked, whom in others:
+            if panel.settled:
+                break
+            try:
+                tried = [self.attempt(asked, whom, database, Watch())]
+                tried += self.scoped(tried[-1], asked, whom, database)
+                panel.add(name, judged(Solution(tried[-1], tuple(tried)), asked))
+            except BackendError as error:  # the others' answers stand without
+                unheard.append(f"no opinion of {name}: {error}")
+        return replace(panel.best, notes=(*panel.best.notes, *unheard))
 
     def write(self, task: Task, backend: Backend, database: Database, watch: Watch) -> Solution:
         """Answer `task` with one candidate, whose names are mended; values would be looked up.
@@ -276,7 +274,7 @@ class Composed:
         if task.schema is not None:
             schema = task.schema
             if "link" in self._switches:
-                schema = _with_all_columns(schema, self.schema(database))
+                schema = with_all_columns(schema, self.schema(database))
             backend = within(backend, schema, task.target)
         return [self._finished(self._written(task, backend, None, Watch()), task, database)]
 
@@ -294,13 +292,13 @@ class Composed:
     def _written(
         self, task: Task, backend: Backend, failed: tuple[str, str] | None, watch: Watch
     ) -> Candidate:
-        if "sure" in self._switches and not self._silent:
+        if "sure" in self._switches and backend.model not in self._silent:
             try:
                 return generated(_telling(task), backend, failed, watch.on_text)
             except (BackendAuthError, BackendRateLimited, BackendTimeout, ContextOverflow):
                 raise
             except BackendError:
-                self._silent = True  # it cannot tell: its confidence goes by what else is known
+                self._silent.add(backend.model)  # its confidence goes by what else is known
         return generated(task, backend, failed, watch.on_text)
 
     def _finished(self, written: Candidate, task: Task, database: Database) -> Candidate:
@@ -327,56 +325,6 @@ class Composed:
             schema = database.schema()
             self._known = _Known(database, schema, open_index(database, schema))
         return self._known
-
-
-def fitting(
-    schema: DatabaseSchema, question: str, found: Sequence[ValueHit], evidence: str = ""
-) -> Focused:
-    """What a prompt shows of `schema`: all of a small one, of a large one what is asked about."""
-    if len(serialize(schema)) / CHARS_A_TOKEN <= ROOMY_TOKENS:
-        return Focused(schema)
-    linked = link(schema, question, found, evidence)
-    return focus(schema, linked, budget_tokens=FOCUS_TOKENS)
-
-
-def told(schema: DatabaseSchema, focused: Focused) -> str:
-    """How much of `schema` is shown, in words; '' if it is all of it."""
-    if not focused.omitted and not focused.omitted_columns:
-        return ""
-    (tables, columns), (all_tables, all_columns) = (
-        (len(s.tables), sum(len(table.columns) for table in s.tables))
-        for s in (focused.schema, schema)
-    )
-    return (
-        f"schema cut to {tables:,} of {all_tables:,} tables, {columns:,} of {all_columns:,} columns"
-    )
-
-
-def said(task: Task) -> str:
-    """The question, and what else is known about it."""
-    return f"{task.question}\n{task.evidence}" if task.evidence else task.question
-
-
-def _with_all_columns(shown: DatabaseSchema, whole: DatabaseSchema) -> DatabaseSchema:
-    """The tables of `shown` with the columns that were cut: one that was meant can be written."""
-    columns = {table.name: table.columns for table in whole.tables}
-    tables = tuple(
-        table.model_copy(update={"columns": columns.get(table.name, table.columns)})
-        for table in shown.tables
-    )
-    return shown.model_copy(update={"tables": tables})
-
-
-def spelt_otherwise(hits: Sequence[ValueHit], question: str) -> tuple[ValueHit, ...]:
-    """Those of `hits` whose value does not stand in `question` (or its evidence) as it is.
-
-    What does is copied by the model anyway, and a hint of it is copied where it does not belong.
-    """
-
-    def stands(value: str) -> bool:
-        return re.search(rf"(?<!\w){re.escape(value)}(?!\w)", question) is not None
-
-    return tuple(hit for hit in hits if not stands(hit.value))
 
 
 def _telling(task: Task) -> Task:

@@ -4,8 +4,8 @@
 whether its columns are those that the question seems to speak of, what came back. `confidence`
 weighs the measures by a logistic regression that was fitted on questions with known answers
 (`search.confidence_fit`). The coefficients lie in `assets/confidence`, with what they were fitted
-on: `single.json`, `voted.json` for answers that were voted on, and `second.json` for those of which
-a second adapter was asked as well. It is a probability over
+on: `single.json`, `voted.json` for answers that were voted on, and `second.json` where others were
+asked as well (`search.panel`). It is a probability over
 questions like those, no promise about one answer.
 """
 
@@ -51,13 +51,14 @@ FEATURES = {
     "rows": "rows that came back, as a logarithm",
     "repeats": "the share of rows that are there already",
     "truncated": "1 if rows were cut off",
-    "alone": "the log-odds of the answer before a second adapter was asked",
-    "agrees": "1 if what that answers has the same rows, 0 if not",
+    "alone": "the log-odds of the answer before others were asked",
+    "backed": "the confidences of others whose answers have the same rows, added up",
+    "opposed": "the confidences of the others, added up",
 }
 """All that is measured and recorded."""
 
-SECOND = ("alone", "agrees")
-"""What is weighed where a second adapter was asked."""
+SECOND = ("alone", "backed", "opposed")
+"""What is weighed where others were asked."""
 
 UNWEIGHED = frozenset(SECOND) | frozenset(
     "candidates min_logprob unsure_tokens length joins nesting conditions rows".split()
@@ -86,8 +87,7 @@ def features_of(
         "repaired": float(bool(chosen.fixes)),
         "retried": float(retried),
         **_of_result(chosen),
-        "alone": None,
-        "agrees": None,
+        **dict.fromkeys(SECOND),
     }
 
 
@@ -161,11 +161,19 @@ def judged(solution: Solution, task: Task, tally: Tally | None = None) -> Soluti
     return replace(solution, confidence=confidence(found), features=found)
 
 
-def agreed(solution: Solution, *, agrees: bool) -> Features:
-    """The features of a judged `solution`, now that another adapter was asked the same."""
-    chance = min(max(solution.confidence or 0.0, LEAST_CHANCE), 1 - LEAST_CHANCE)
-    alone = math.log(chance / (1 - chance))
-    return {**solution.features, "alone": alone, "agrees": float(agrees)}
+def odds(chance: float) -> float:
+    """The odds of a probability p, p / (1 - p); one near 0 or 1 counts as a little further off."""
+    held = min(max(chance, LEAST_CHANCE), 1 - LEAST_CHANCE)
+    return held / (1 - held)
+
+
+def with_others(solution: Solution, *, backed: float, opposed: float) -> Features:
+    """The features of a judged `solution`, now that others were asked the same.
+
+    `backed` and `opposed` are sums of their confidences: those with the same rows, and the rest.
+    """
+    alone = math.log(odds(solution.confidence or 0.0))
+    return {**solution.features, "alone": alone, "backed": backed, "opposed": opposed}
 
 
 def confidence(features: Features) -> float:
@@ -175,7 +183,7 @@ def confidence(features: Features) -> float:
     """
     if features.get("failed"):
         return 0.0
-    if features.get("agrees") is not None:
+    if features.get("backed") is not None:
         return probability_of(shipped_fit("second"), features)
     voted = features.get("share") is not None
     return probability_of(shipped_fit("voted" if voted else "single"), features)

@@ -18,6 +18,7 @@ from sqlkiln.core.errors import DatabaseUnreadable, UsageError
 from sqlkiln.core.plugins import Backend, BackendOptions, Candidate, Limits, Message, Request
 from sqlkiln.core.records import Answer, Attempt, DatabaseSchema, Timings, Tokens
 from sqlkiln.prompt import render
+from sqlkiln.prompt.beside import Beside, all_others
 from sqlkiln.prompt.serialize import DEFAULT_STYLE
 from sqlkiln.prompt.targets import DEFAULT_TARGET
 from sqlkiln.search.compose import Views, Writes
@@ -38,7 +39,8 @@ class SessionOptions:
     `adapters` are texts NAME_OR_PATH[:WEIGHT], or "none" for the weights of the base; None is what
     is shipped for the model. `target` and `schema_style` are those that the adapter was trained
     with, unless they are given. What is right with a chance below `min_confidence` is not answered.
-    `evidence` is what else is known, told with every question.
+    `evidence` is what else is known, told with every question. `beside` is another model, to be
+    asked where the answer may be wrong, by a strategy with +second.
     """
 
     model: str = DEFAULT_MODEL
@@ -48,6 +50,7 @@ class SessionOptions:
     schema_style: str | None = None
     min_confidence: float = 0.0
     evidence: str = ""
+    beside: str | None = None
     limits: Limits = ASK_LIMITS
     max_tokens: int = 400
     context_tokens: int = 8192
@@ -68,15 +71,22 @@ class Session:
         Raises:
             DatabaseUnreadable: if there is no database at `path`, or it has no tables.
             UsageError: if there is no such strategy, or it cannot tell the confidence asked for.
+            ModelNotFound: if no backend knows the model `beside`.
         """
         self.options = options or SessionOptions()
         self._open_backend = open_backend
         self._backend: Backend | None = None
         self._adapters: tuple[Adapter, ...] | None = None
         self._strategy = plugins.open_strategy(self.options.strategy)
+        self._beside: Beside | None = None
         self._writer: Writes | None = None
         if self.options.min_confidence and not getattr(self._strategy, "estimates", True):
             raise _no_confidence(self._strategy.name)
+        if self.options.beside is not None:
+            opening = BackendOptions(
+                context_tokens=self.options.context_tokens, progress=self.options.progress
+            )
+            self._beside = Beside(self.options.beside, opening, open_backend)
         self.database = plugins.open_database(path, self.options.limits)
 
     @cached_property
@@ -213,6 +223,8 @@ class Session:
         if self._backend is not None:
             self._backend.close()
             self._backend = None
+        if self._beside is not None:
+            self._beside.close()
 
     def __enter__(self) -> Self:
         return self
@@ -235,7 +247,7 @@ class Session:
             target=adapters.wanted(used, "target", options.target, DEFAULT_TARGET),
             context=render.Context(evidence=options.evidence),
             template=template,
-            second=adapters.second_opinion(used),
+            others=all_others(adapters.opinions(used), self._beside),
         )
 
     def _answer(

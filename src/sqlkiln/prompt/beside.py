@@ -1,0 +1,96 @@
+"""Another model beside the one that answers, to be asked where that may be wrong.
+
+It is a backend like any other, opened when it is first asked: many questions never get to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from threading import Lock
+from typing import Self
+
+from sqlkiln.core import adapters, plugins
+from sqlkiln.core.plugins import Backend, BackendOptions, Completion, Other, Request, Variant
+from sqlkiln.prompt.serialize import DEFAULT_STYLE
+from sqlkiln.prompt.targets import DEFAULT_TARGET
+
+
+class Beside:
+    """A model with the adapters that it is used with by default; `adapters` tells them."""
+
+    def __init__(
+        self,
+        model: str,
+        options: BackendOptions | None = None,
+        open_backend: Callable[[str, BackendOptions], Backend] | None = None,
+    ) -> None:
+        """Find the model's adapters; nothing is loaded.
+
+        Raises:
+            ModelNotFound: if no backend accepts `model`.
+        """
+        if plugins.backend_for(model) is None:
+            plugins.open_backend(model)  # raises, and tells what there is
+        options = options or BackendOptions()
+        self.model, self.slots = model, options.slots
+        self.adapters = adapters.choose(model, None)
+        self._options = replace(options, adapters=adapters.options(self.adapters))
+        self._open_backend = open_backend
+        self._opening = Lock()
+        self._backend: Backend | None = None
+
+    @classmethod
+    def accepts(cls, spec: str) -> bool:
+        """No: models are beside others only where somebody says so."""
+        return False
+
+    @classmethod
+    def open(cls, spec: str, options: BackendOptions) -> Self:
+        """The model that `spec` names, to be loaded when it is asked.
+
+        Raises:
+            ModelNotFound: if no backend accepts it.
+        """
+        return cls(spec, options)
+
+    @property
+    def others(self) -> tuple[Other, ...]:
+        """Who of this model may be asked, and how: its own adapter first."""
+        own = Variant(
+            target=adapters.wanted(self.adapters, "target", None, DEFAULT_TARGET),
+            style=adapters.wanted(self.adapters, "schema_style", None, DEFAULT_STYLE),
+            adapters=(),
+        )
+        beside = (replace(one, backend=self) for one in adapters.opinions(self.adapters))
+        return (Other(self.model, own, self), *beside)
+
+    def generate(
+        self, request: Request, on_text: Callable[[str], None] | None = None
+    ) -> Completion:
+        """Answer `request`, opening the model if need be.
+
+        Raises:
+            ModelNotFound: if the model cannot be fetched.
+            BackendError: if it does not load, or cannot answer.
+        """
+        with self._opening:
+            if self._backend is None:
+                opened = self._open_backend or plugins.open_backend
+                self._backend = opened(self.model, self._options)
+        return self._backend.generate(request, on_text)
+
+    def close(self) -> None:
+        """Free the model if it was opened."""
+        with self._opening:
+            if self._backend is not None:
+                self._backend.close()
+                self._backend = None
+
+
+def all_others(own: Sequence[Other], beside: Beside | None) -> tuple[Other, ...]:
+    """Whom to ask, those first who differ most: the other model, then adapters of both."""
+    if beside is None:
+        return tuple(own)
+    first, *more = beside.others
+    return (first, *own, *more)
