@@ -20,7 +20,6 @@ from sqlkiln.search.confidence import (
     judged,
     shipped_fit,
 )
-from sqlkiln.search.vote import tally
 
 
 def token(chance, *others):
@@ -147,15 +146,6 @@ def test_how_it_came_about():
     assert (found["repaired"], found["retried"]) == (0.0, 1.0)
 
 
-def test_how_candidates_voted():
-    votes = [candidate(rows=((1,),)), candidate(rows=((2,),)), candidate(rows=((1,),))]
-    counted = tally([*votes, candidate(rows=None, error="no")])
-    found = features_of(counted.winner, asked(), tally=counted)
-    assert (found["share"], found["margin"]) == (0.5, 0.25)
-    assert found["candidates"] == pytest.approx(math.log(4))
-    assert of()["share"] is None
-
-
 # --------------------------------------------------------------------------- the probability
 
 AVERAGE = {name: one.mean for name, one in shipped_fit().coefficients.items()}
@@ -206,7 +196,3 @@ def test_a_solution_gets_its_confidence_and_what_it_was_made_of():
     assert found.confidence == confidence(found.features)
     alone = judged(Solution(second, (second,)), asked())
     assert alone.features["retried"] == 0.0
-    counted = tally([first, second])
-    voted = judged(Solution(counted.winner, counted.candidates), asked(), counted)
-    assert (voted.features["share"], voted.features["retried"]) == (0.5, 0.0)
-    assert 0 < voted.confidence < 1

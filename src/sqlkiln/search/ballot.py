@@ -1,4 +1,4 @@
-"""The strategy `vote`: several candidates that differ in what the model is shown, and a vote.
+"""The strategy `vote`: several candidates, by others or of another prompt, and a vote.
 
     vote:8+link+mend
 
@@ -8,6 +8,9 @@ what the question is about, and the others are sampled from the first one's prom
 has read by then: that makes them cheap. They are made one after the other until the outcome can no
 longer change (`search.vote`). With `scope`, each that fails is written again at once; with
 `retry`, the model is told the error if all have failed.
+
+With `sure` they are a panel (`search.panel`): each is weighed by its own odds, and as soon as the
+answer is likely enough, nobody else is asked.
 
 Candidates run under the caps of the database, which may be those of a display. What such a cap has
 cut is run once more for the count (`sample.uncut`): of the same rows in other orders other ones
@@ -43,8 +46,6 @@ from sqlkiln.search.vote import Tally, implies_rows, vote
 DEFAULT_VOTES = 8
 TEMPERATURE = 0.7
 TOP_P = 0.95
-CERTAIN = 0.9
-"""The chance, as `+sure` tells it, from which on the first candidate is taken without a vote."""
 
 _UNSEEN = Watch()
 
@@ -78,29 +79,38 @@ class Vote:
         return cls(read)
 
     def solve(self, task: Task, backend: Backend, database: Database, watch: Watch) -> Solution:
-        """Answer `task`; the chosen candidate is one of the largest group."""
-        view, made = self._composed.view(task, database), _Made()
-        asked = self._asked(task, view, backend, database)
+        """Answer `task`; the chosen candidate is one of the largest group, or of the likeliest."""
+        view = self._composed.view(task, database)
+        voters = self._voters(task, view, backend, database)
+        if self.estimates:
+            first = self._composed.first(view, backend, database, watch)
+            first = self._composed.judged(first, view.task)
+            return self._composed.with_others(first, voters, database)
+        return self._counted(view, voters, backend, database, watch)
+
+    def _counted(
+        self,
+        view: View,
+        voters: Sequence[tuple[str, Task, Backend]],
+        backend: Backend,
+        database: Database,
+        watch: Watch,
+    ) -> Solution:
+        """The answer by the number of candidates that give it."""
+        made, voting = _Made(), [("", view.task, backend), *voters]
         attempts = [
-            partial(self._attempt, each, whom, database, _UNSEEN if number else watch, made)
-            for number, (each, whom) in enumerate(asked)
+            partial(self._attempt, asked, whom, database, _UNSEEN if number else watch, made)
+            for number, (_, asked, whom) in enumerate(voting)
         ]
-        tally, _ = vote(
-            attempts,
-            implies_rows(task.question),
-            is_sure=lambda _: self._sure(view, made.voting[0]),
-        )
+        tally, _ = vote(attempts, implies_rows(view.task.question))
         chosen = made.voting[tally.groups[0].chosen if tally.groups else 0]
         again = self._composed.retried(chosen, view.task, backend, database, watch)
-        tried = (*made.failed, *made.voting, *again)
-        solution = Solution(
+        return Solution(
             again[0] if again else chosen,
-            tried,
+            (*made.failed, *made.voting, *again),
             notes=view.notes,
-            other=self._other(tally, made, view),
+            other=_other(tally, made),
         )
-        voted = len(made.voting) > 1 and not again
-        return self._composed.judged(solution, view.task, tally if voted else None)
 
     def _attempt(
         self, task: Task, backend: Backend, database: Database, watch: Watch, made: _Made
@@ -115,36 +125,19 @@ class Vote:
         made.voting.append(replace(run, execute_s=run.execute_s + seconds))
         return counted
 
-    def _sure(self, view: View, first: Candidate) -> bool:
-        """Whether the first candidate is so likely right that a vote would be a waste."""
-        confidence = self._composed.judged(Solution(first, (first,)), view.task).confidence
-        return confidence is not None and confidence >= CERTAIN
-
-    def _other(self, tally: Tally, made: _Made, view: View) -> OtherReading | None:
-        """The other reading of a close vote, with the rows that its first run gave."""
-        other = other_reading(tally)
-        if other is None:
-            return None
-        first, second, *rest = tally.groups
-        rival = made.voting[second.chosen]
-        as_if = replace(tally, groups=(second, first, *rest))
-        judged = self._composed.judged(Solution(rival, (rival,)), view.task, as_if)
-        return as_run(other, rival, judged.confidence)
-
     def view(self, task: Task, database: Database) -> View:
         """`task` as the model sees it first."""
         return self._composed.view(task, database)
 
-    def _asked(
+    def _voters(
         self, task: Task, view: View, backend: Backend, database: Database
-    ) -> Sequence[tuple[Task, Backend]]:
-        """What each voter is asked, and which model that is."""
-        others = [(each, whom) for _, each, whom in self._composed.others(view.task, backend)]
-        cut = [(each, backend) for each in self._otherwise(task, database)]
-        first = [(view.task, backend), *others, *cut]
-        more = range(1, self._settings.votes - len(first) + 1)
-        sampled = [(_sampled(view.task, seed), backend) for seed in more]
-        return [*first, *sampled][: self._settings.votes]
+    ) -> Sequence[tuple[str, Task, Backend]]:
+        """Who is asked after the first one, what, and which model that is."""
+        others = self._composed.others(view.task, backend)
+        cut = [("the schema cut short", each, backend) for each in self._otherwise(task, database)]
+        left = self._settings.votes - 1 - len(others) - len(cut)
+        sampled = [("a sample", _sampled(view.task, seed), backend) for seed in range(1, left + 1)]
+        return [*others, *cut, *sampled][: self._settings.votes - 1]
 
     def _otherwise(self, task: Task, database: Database) -> list[Task]:
         """The question over the schema cut to what it is about, if that leaves anything out."""
@@ -158,6 +151,12 @@ class Vote:
             return []
         hints = value_hints(spelt_otherwise(hits, said(task)), focused.schema)
         return [task.vary(Variant(focused.schema, len(focused.omitted), hints))]
+
+
+def _other(tally: Tally, made: _Made) -> OtherReading | None:
+    """The other reading of a close vote, with the rows that its first run gave."""
+    other = other_reading(tally)
+    return None if other is None else as_run(other, made.voting[tally.groups[1].chosen], None)
 
 
 def _sampled(task: Task, seed: int) -> Task:

@@ -56,7 +56,6 @@ from sqlkiln.search.panel import Panel
 from sqlkiln.search.sample import executed, generated
 from sqlkiln.search.shown import fitting, said, spelt_otherwise, told, with_all_columns
 from sqlkiln.search.spellings import StoredSpellings
-from sqlkiln.search.vote import Tally
 from sqlkiln.sql.repair import KINDS, Kind, repair
 from sqlkiln.sql.values import ValueHit, ValueIndex, open_index
 
@@ -180,15 +179,19 @@ class Composed:
     def solve(self, task: Task, backend: Backend, database: Database, watch: Watch) -> Solution:
         """Answer `task`; without other opinions the last candidate is chosen."""
         view = self.view(task, database)
-        tried = [self.attempt(view.task, backend, database, watch)]
-        tried += self.scoped(tried[-1], view.task, backend, database)
-        tried += self.retried(tried[-1], view.task, backend, database, watch)
-        first = Solution(tried[-1], tuple(tried), notes=view.notes)
+        first = self.first(view, backend, database, watch)
         others = self.others(view.task, backend)
         if not others:
             return self.judged(first, view.task)
-        best = self._with_others(judged(first, view.task), others, database)
+        best = self.with_others(judged(first, view.task), others, database)
         return best if self.estimates else replace(best, confidence=None, features={})
+
+    def first(self, view: View, backend: Backend, database: Database, watch: Watch) -> Solution:
+        """What `backend` answers by itself, with all that it tried."""
+        tried = [self.attempt(view.task, backend, database, watch)]
+        tried += self.scoped(tried[-1], view.task, backend, database)
+        tried += self.retried(tried[-1], view.task, backend, database, watch)
+        return Solution(tried[-1], tuple(tried), notes=view.notes)
 
     def others(self, task: Task, backend: Backend) -> list[tuple[str, Task, Backend]]:
         """Who else is asked, what, and which model that is; nobody unless that is wanted."""
@@ -199,10 +202,10 @@ class Composed:
             for other in task.others
         ]
 
-    def _with_others(
+    def with_others(
         self, first: Solution, others: Sequence[tuple[str, Task, Backend]], database: Database
     ) -> Solution:
-        """The likeliest answer, once nobody is left to ask or it is settled."""
+        """The likeliest of a judged `first` answer and those of others, asked until it is settled."""
         panel = Panel(first, database)
         unheard = []
         for name, asked, whom in others:
@@ -234,9 +237,9 @@ class Composed:
         )
         return self.judged(Solution(written, (written,), notes=view.notes), view.task)
 
-    def judged(self, solution: Solution, task: Task, tally: Tally | None = None) -> Solution:
-        """`solution` with its confidence, if that is wanted; `tally` if it was voted on."""
-        return judged(solution, task, tally) if self.estimates else solution
+    def judged(self, solution: Solution, task: Task) -> Solution:
+        """`solution` with its confidence, if that is wanted."""
+        return judged(solution, task) if self.estimates else solution
 
     def view(self, task: Task, database: Database) -> View:
         """`task` as the model is to see it."""

@@ -1,12 +1,11 @@
 """How likely an answer is right: a probability from what is known of it when it is given.
 
-`features_of` measures an answer: how sure the model was of its tokens, how candidates voted,
-whether its columns are those that the question seems to speak of, what came back. `confidence`
-weighs the measures by a logistic regression that was fitted on questions with known answers
-(`search.confidence_fit`). The coefficients lie in `assets/confidence`, with what they were fitted
-on: `single.json`, `voted.json` for answers that were voted on, and `second.json` where others were
-asked as well (`search.panel`). It is a probability over
-questions like those, no promise about one answer.
+`features_of` measures an answer: how sure the model was of its tokens, whether its columns are
+those that the question seems to speak of, what came back. `confidence` weighs the measures by a
+logistic regression that was fitted on questions with known answers (`search.confidence_fit`). The
+coefficients lie in `assets/confidence`, with what they were fitted on: `single.json`, and
+`second.json` where others were asked as well (`search.panel`). It is a probability over questions
+like those, no promise about one answer.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
 from importlib import resources
+from typing import Literal
 
 from sqlglot import exp
 
@@ -23,16 +23,13 @@ from sqlkiln.core.files import parse_record
 from sqlkiln.core.plugins import Candidate, Completion, Solution, Task
 from sqlkiln.prompt.link import link
 from sqlkiln.search.confidence_fit import Fit, probability_of
-from sqlkiln.search.vote import Tally, is_empty
+from sqlkiln.search.vote import is_empty
 from sqlkiln.sql.parse import parse
 
 Features = Mapping[str, float | None]
 """A measure by its name (`FEATURES`); None where it could not be taken."""
 
 FEATURES = {
-    "share": "the winner's share of the votes",
-    "margin": "its lead over the second, as a share of the candidates",
-    "candidates": "how many voted, as a logarithm",
     "mean_logprob": "the mean log-probability of the tokens",
     "min_logprob": "the log-probability of the least likely token",
     "sum_logprob": "the log-probability of the whole completion",
@@ -61,7 +58,7 @@ SECOND = ("alone", "backed", "opposed")
 """What is weighed where others were asked."""
 
 UNWEIGHED = frozenset(SECOND) | frozenset(
-    "candidates min_logprob unsure_tokens length joins nesting conditions rows".split()
+    "min_logprob unsure_tokens length joins nesting conditions rows".split()
 )
 """Recorded, but not fitted: they say no more than the others do, or tell databases apart rather
 than right from wrong (docs/LOG.md)."""
@@ -71,17 +68,12 @@ LEAST_CHANCE = 1e-4
 """What is less likely counts as no less likely than so."""
 
 
-def features_of(
-    chosen: Candidate, task: Task, *, tally: Tally | None = None, retried: bool = False
-) -> dict[str, float | None]:
-    """Measure an answer to `task`: `tally` if it was voted on, `retried` if a first try failed.
+def features_of(chosen: Candidate, task: Task, *, retried: bool = False) -> dict[str, float | None]:
+    """Measure an answer to `task`: `retried` if a first try failed.
 
     Of one that was not executed, less is known.
     """
     return {
-        "share": tally.share if tally else None,
-        "margin": tally.margin if tally else None,
-        "candidates": math.log(len(tally.candidates)) if tally else None,
         **_of_tokens(chosen.completion),
         **_of_statement(chosen.sql, task),
         "repaired": float(bool(chosen.fixes)),
@@ -154,10 +146,9 @@ def _of_result(chosen: Candidate) -> dict[str, float | None]:
     }
 
 
-def judged(solution: Solution, task: Task, tally: Tally | None = None) -> Solution:
-    """`solution` of `task` with its features and its confidence; `tally` if it was voted on."""
-    retried = tally is None and len(solution.candidates) > 1
-    found = features_of(solution.chosen, task, tally=tally, retried=retried)
+def judged(solution: Solution, task: Task) -> Solution:
+    """`solution` of `task` with its features and its confidence."""
+    found = features_of(solution.chosen, task, retried=len(solution.candidates) > 1)
     return replace(solution, confidence=confidence(found), features=found)
 
 
@@ -183,15 +174,12 @@ def confidence(features: Features) -> float:
     """
     if features.get("failed"):
         return 0.0
-    if features.get("backed") is not None:
-        return probability_of(shipped_fit("second"), features)
-    voted = features.get("share") is not None
-    return probability_of(shipped_fit("voted" if voted else "single"), features)
+    asked_others = features.get("backed") is not None
+    return probability_of(shipped_fit("second" if asked_others else "single"), features)
 
 
 @cache
-def shipped_fit(kind: str = "single") -> Fit:
-    """The coefficients for answers of this kind, or those for all others if it has none."""
-    folder = resources.files("sqlkiln.assets").joinpath("confidence")
-    name = f"{kind}.json" if folder.joinpath(f"{kind}.json").is_file() else "single.json"
-    return parse_record(folder.joinpath(name).read_bytes(), Fit, name)
+def shipped_fit(kind: Literal["single", "second"] = "single") -> Fit:
+    """The coefficients for answers of this kind."""
+    place = resources.files("sqlkiln.assets").joinpath("confidence", f"{kind}.json")
+    return parse_record(place.read_bytes(), Fit, place.name)

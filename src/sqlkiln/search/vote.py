@@ -203,12 +203,10 @@ def vote(
     wants_rows: bool = True,
     *,
     ordered: bool = False,
-    is_sure: Callable[[Candidate], bool] | None = None,
 ) -> tuple[Tally, tuple[Candidate, ...]]:
     """Make candidates one after the other until the outcome can no longer change.
 
-    Each attempt gives an executed candidate. If `is_sure` of the first one, there is no vote.
-    Returns the tally and the candidates that were made.
+    Each attempt gives an executed candidate. Returns the tally and the candidates that were made.
 
     Raises:
         ValueError: if there are no attempts.
@@ -217,8 +215,6 @@ def vote(
     made: list[Candidate] = []
     for left in reversed(range(len(waiting))):
         made.append(waiting[len(made)]())
-        if len(made) == 1 and is_sure is not None and is_sure(made[0]):
-            break
         # While more are left than were made, a result that nobody has yet may still win.
         if 0 < left <= len(made):
             found = tally(made, wants_rows, ordered=ordered)
