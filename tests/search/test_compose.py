@@ -604,8 +604,8 @@ def test_in_a_vote_the_second_adapter_is_the_second_voter(places):
 
 def test_a_vote_ends_once_the_answer_is_likely_enough(places, monkeypatch):
     asked = task(places.schema(), "Which cities are in FR?")
-    for settled, made in ((0.2, 1), (1.0, 3)):
-        monkeypatch.setattr(panel, "SETTLED", settled)
+    for certain, made in ((0.2, 1), (1.0, 3)):
+        monkeypatch.setattr(panel, "CERTAIN", certain)
         model = Certain([PLAIN] * 3)
         solution = plugins.open_strategy("vote:3+sure").solve(asked, model, places, Watch())
         assert len(solution.candidates) == len(model.requests) == made

@@ -37,6 +37,7 @@ from sqlkiln.core.plugins import (
 )
 from sqlkiln.core.records import OtherReading
 from sqlkiln.prompt.link import Keep, focus, link, value_hints
+from sqlkiln.search import panel
 from sqlkiln.search.compose import Composed, Settings, View
 from sqlkiln.search.readings import as_run, other_reading
 from sqlkiln.search.sample import uncut
@@ -85,7 +86,7 @@ class Vote:
         if self.estimates:
             first = self._composed.first(view, backend, database, watch)
             first = self._composed.judged(first, view.task)
-            return self._composed.with_others(first, voters, database)
+            return self._composed.with_others(first, voters, database, panel.CERTAIN)
         return self._counted(view, voters, backend, database, watch)
 
     def _counted(

@@ -50,9 +50,9 @@ from sqlkiln.core.plugins import (
 )
 from sqlkiln.core.records import DatabaseSchema
 from sqlkiln.prompt.link import value_hints
+from sqlkiln.search import panel
 from sqlkiln.search.confidence import judged
 from sqlkiln.search.constrain import within
-from sqlkiln.search.panel import Panel
 from sqlkiln.search.sample import executed, generated
 from sqlkiln.search.shown import fitting, said, spelt_otherwise, told, with_all_columns
 from sqlkiln.search.spellings import StoredSpellings
@@ -183,7 +183,7 @@ class Composed:
         others = self.others(view.task, backend)
         if not others:
             return self.judged(first, view.task)
-        best = self.with_others(judged(first, view.task), others, database)
+        best = self.with_others(judged(first, view.task), others, database, panel.SETTLED)
         return best if self.estimates else replace(best, confidence=None, features={})
 
     def first(self, view: View, backend: Backend, database: Database, watch: Watch) -> Solution:
@@ -203,21 +203,25 @@ class Composed:
         ]
 
     def with_others(
-        self, first: Solution, others: Sequence[tuple[str, Task, Backend]], database: Database
+        self,
+        first: Solution,
+        others: Sequence[tuple[str, Task, Backend]],
+        database: Database,
+        enough: float,
     ) -> Solution:
-        """The likeliest of a judged `first` answer and those of others, asked until it is settled."""
-        panel = Panel(first, database)
+        """The likeliest of a judged `first` answer and others, asked for until one is settled."""
+        asked = panel.Panel(first, database, enough)
         unheard = []
-        for name, asked, whom in others:
-            if panel.settled:
+        for name, task, whom in others:
+            if asked.settled:
                 break
             try:
-                tried = [self.attempt(asked, whom, database, Watch())]
-                tried += self.scoped(tried[-1], asked, whom, database)
-                panel.add(name, judged(Solution(tried[-1], tuple(tried)), asked))
+                tried = [self.attempt(task, whom, database, Watch())]
+                tried += self.scoped(tried[-1], task, whom, database)
+                asked.add(name, judged(Solution(tried[-1], tuple(tried)), task))
             except BackendError as error:  # the others' answers stand without
                 unheard.append(f"no opinion of {name}: {error}")
-        return replace(panel.best, notes=(*panel.best.notes, *unheard))
+        return replace(asked.best, notes=(*asked.best.notes, *unheard))
 
     def write(self, task: Task, backend: Backend, database: Database, watch: Watch) -> Solution:
         """Answer `task` with one candidate, whose names are mended; values would be looked up.

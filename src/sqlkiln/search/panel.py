@@ -19,8 +19,11 @@ from sqlkiln.search.readings import as_run, other_reading
 from sqlkiln.search.sample import uncut
 from sqlkiln.search.vote import Group, Tally, is_empty
 
-SETTLED = 0.8
-"""The confidence from which on nobody else is asked (docs/LOG.md tells what others bring)."""
+SETTLED = 0.7
+"""The confidence from which on nobody else is asked by `+second` (docs/LOG.md)."""
+
+CERTAIN = 0.8
+"""That from which on nobody else is asked by a vote."""
 
 CLOSE = 0.6
 """A group with at least so much of the winner's odds is shown as the other reading."""
@@ -30,10 +33,11 @@ class Panel:
     """The opinions on one question, each judged as if it were alone, and what they come to.
 
     `best` is the likeliest answer, with the candidates of all: its confidence knows of the others.
+    From the confidence `enough` on it is settled.
     """
 
-    def __init__(self, first: Solution, database: Database) -> None:
-        self._database = database
+    def __init__(self, first: Solution, database: Database, enough: float) -> None:
+        self._database, self._enough = database, enough
         self._opinions: list[tuple[str, Solution, Candidate]] = []
         self.best = first
         self.add("", first)
@@ -41,7 +45,7 @@ class Panel:
     @property
     def settled(self) -> bool:
         """Whether the answer is so likely right that nobody else need be asked."""
-        return (self.best.confidence or 0.0) >= SETTLED
+        return (self.best.confidence or 0.0) >= self._enough
 
     def add(self, name: str, opinion: Solution) -> None:
         """Count what `name` says, and weigh all opinions anew."""
