@@ -1,10 +1,10 @@
 import pytest
 from adapter_files import write_adapter
 
-from sqlkiln.core.errors import ModelNotFound
+from sqlkiln.core.errors import ModelNotFound, UsageError
 from sqlkiln.core.plugins import BackendOptions, Message, Other, Request, Variant
 from sqlkiln.models.scripted import Scripted
-from sqlkiln.prompt.beside import Beside, all_others
+from sqlkiln.prompt.beside import Beside, all_others, require_asked
 
 MODEL = "smollm2-135m"
 ASK = Request((Message("user", "which?"),))
@@ -60,3 +60,13 @@ def test_a_model_that_there_is_not_is_refused_at_once():
         Beside("nobody")
     assert not Beside.accepts(MODEL)
     assert Beside.open(MODEL, BackendOptions()).model == MODEL
+
+
+def test_one_that_would_never_be_asked_is_refused():
+    for strategy in ("greedy+second", "vote:4+second+sure", "budget:2s"):
+        require_asked("other", MODEL, strategy)
+    require_asked(None, MODEL, "greedy")
+    with pytest.raises(UsageError, match=r"the strategy greedy\+mend asks nobody else; add \+sec"):
+        require_asked("other", MODEL, "greedy+mend")
+    with pytest.raises(UsageError, match="is not beside itself"):
+        require_asked(MODEL, MODEL, "greedy+second")

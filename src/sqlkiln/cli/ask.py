@@ -33,7 +33,7 @@ Adapters = Annotated[
 StrategySpec = Annotated[
     str | None,
     typer.Option(
-        help="How to answer: greedy or vote:8, with +link, +scope, +mend, +retry and +sure; "
+        help="How to answer: greedy or vote:8, with +link, +scope, +mend, +retry, +second, +sure; "
         "or constrained, or repair."
     ),
 ]

@@ -61,7 +61,7 @@ from sqlkiln.evaluate.questions import (
     open_questions,
     source_fingerprint,
 )
-from sqlkiln.prompt.beside import Beside
+from sqlkiln.prompt.beside import Beside, require_asked
 from sqlkiln.prompt.serialize import STYLES
 from sqlkiln.prompt.targets import TARGETS
 from sqlkiln.scoring.spider_writing import numbered
@@ -144,6 +144,7 @@ def prompting(config: PredictConfig, inputs: tuple[Path, ...]) -> Prompting:
     if asked is None and inputs:
         asked = tuple(str(path) for folder in inputs for path in sorted(folder.glob("*.gguf")))
     beside = None
+    require_asked(config.beside, config.model, config.strategy)
     if config.beside is not None:
         opening = BackendOptions(slots=config.slots, context_tokens=config.context_tokens)
         beside = Beside(config.beside, opening)

@@ -11,6 +11,7 @@ from threading import Lock
 from typing import Self
 
 from sqlkiln.core import adapters, plugins
+from sqlkiln.core.errors import UsageError
 from sqlkiln.core.plugins import Backend, BackendOptions, Completion, Other, Request, Variant
 from sqlkiln.prompt.serialize import DEFAULT_STYLE
 from sqlkiln.prompt.targets import DEFAULT_TARGET
@@ -94,3 +95,20 @@ def all_others(own: Sequence[Other], beside: Beside | None) -> tuple[Other, ...]
         return tuple(own)
     first, *more = beside.others
     return (first, *own, *more)
+
+
+def require_asked(beside: str | None, model: str, strategy: str) -> None:
+    """Refuse a model `beside` that would never be asked.
+
+    Raises:
+        UsageError: if the strategy asks nobody else, or it is the model that answers.
+    """
+    if beside is None:
+        return
+    if beside == model:
+        raise UsageError(f"{model} is not beside itself: name another model, or leave it out")
+    if "+second" not in strategy and not strategy.startswith("budget"):
+        raise UsageError(
+            f"{beside} would never be asked: the strategy {strategy} asks nobody else; add "
+            "+second, or leave the model beside it out"
+        )

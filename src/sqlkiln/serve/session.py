@@ -18,7 +18,7 @@ from sqlkiln.core.errors import DatabaseUnreadable, UsageError
 from sqlkiln.core.plugins import Backend, BackendOptions, Candidate, Limits, Message, Request
 from sqlkiln.core.records import Answer, Attempt, DatabaseSchema, Timings, Tokens
 from sqlkiln.prompt import render
-from sqlkiln.prompt.beside import Beside, all_others
+from sqlkiln.prompt.beside import Beside, all_others, require_asked
 from sqlkiln.prompt.serialize import DEFAULT_STYLE
 from sqlkiln.prompt.targets import DEFAULT_TARGET
 from sqlkiln.search.compose import Views, Writes
@@ -70,7 +70,8 @@ class Session:
 
         Raises:
             DatabaseUnreadable: if there is no database at `path`, or it has no tables.
-            UsageError: if there is no such strategy, or it cannot tell the confidence asked for.
+            UsageError: if there is no such strategy, it cannot tell the confidence asked for, or
+                would never ask the model `beside`.
             ModelNotFound: if no backend knows the model `beside`.
         """
         self.options = options or SessionOptions()
@@ -82,6 +83,7 @@ class Session:
         self._writer: Writes | None = None
         if self.options.min_confidence and not getattr(self._strategy, "estimates", True):
             raise _no_confidence(self._strategy.name)
+        require_asked(self.options.beside, self.options.model, self.options.strategy)
         if self.options.beside is not None:
             opening = BackendOptions(
                 context_tokens=self.options.context_tokens, progress=self.options.progress
