@@ -22,6 +22,7 @@ from sqlkiln.core.errors import (
     ModelNotFound,
 )
 from sqlkiln.core.plugins import BackendOptions, Message, Request
+from sqlkiln.models import llamacpp
 from sqlkiln.models.gguf import read_numbers
 from sqlkiln.models.llamacpp import LlamaCpp
 
@@ -390,6 +391,26 @@ def test_what_was_read_with_other_adapters_is_not_reused(nano_model, adapters):
         assert again.cached_tokens > again.prompt_tokens / 2
         assert again.logprobs == first.logprobs
         assert ask(backend, f"{songs} Who?", (other, 1.0)).cached_tokens > 0
+
+
+def test_mixes_of_adapters_that_take_turns_keep_what_they_read(nano_model, adapters, monkeypatch):
+    plus, other = adapters
+    options = BackendOptions(context_tokens=1024, adapters=((plus, 1.0), (other, 0.0)))
+    mixes = [((other, 1.0),), ((plus, 0.5), (other, 0.5))]
+
+    def in_turn(backend):
+        asked = [
+            asking(f"{SONGS}{question}", adapters=mix)
+            for question in ("How many singers?", "Which are old?")
+            for mix in mixes
+        ]
+        return [backend.generate(request).cached_tokens > 0 for request in asked]
+
+    with closing(LlamaCpp.open(MODEL, options)) as backend:
+        assert in_turn(backend) == [False, False, True, True]
+    monkeypatch.setattr(llamacpp, "MIXES", 1)
+    with closing(LlamaCpp.open(MODEL, options)) as backend:
+        assert in_turn(backend) == [False, False, False, False]
 
 
 def test_only_loaded_adapters_can_be_asked_for(nano, adapted, adapters):

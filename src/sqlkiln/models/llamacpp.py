@@ -4,9 +4,10 @@ What was read is kept: a prompt that begins like an earlier one, as all question
 do, is computed only from where the two part. Prompts that had to leave their slot are kept in
 memory, up to `PROMPT_CACHE_MIB`, so that several databases can take turns. What was read with
 other weights of adapters is of no use, and llama.cpp does not ask with which ones a prompt in
-memory was read. So requests with other weights than those at opening go to a second server over
-the same file, opened when the first such one comes, that keeps nothing but its slots: these
-llama.cpp empties when the weights change.
+memory was read. So requests with other weights than those at opening go to other servers over the
+same file, one for each mix of weights, opened when the first such request comes, that keep nothing
+but their slots: these llama.cpp empties when the weights change. Of more than `MIXES` other mixes
+the one that was longest unasked makes room.
 
 A greedy request gets the same answer whatever else was asked before. Beside others, and where all
 but the last few tokens of a prompt were kept, as when a question is repeated, rounding may differ:
@@ -41,6 +42,9 @@ from sqlkiln.models.gguf import read_numbers
 from sqlkiln.models.machine import core_count, free_memory_bytes
 
 PROMPT_CACHE_MIB = 512
+MIXES = 2
+"""Mixes of adapters, other than the one at opening, that are kept ready at a time."""
+
 BATCH_TOKENS = 256
 """Prompt tokens computed at a time, and so how long a cancelled request keeps the processor."""
 
@@ -66,7 +70,7 @@ class LlamaCpp:
         self.slots = options.slots
         self._server = _load(path, adapters, options)
         self._open_beside = partial(_load, path, adapters, options, beside=True)
-        self._beside: Any = None
+        self._beside: dict[tuple[float, ...], Any] = {}
         self._opening = Lock()
         self._adapters = adapters
         self._weights = options.adapters
@@ -164,18 +168,22 @@ class LlamaCpp:
     def close(self) -> None:
         """Free the model, once the answers under way are done; calling it twice is fine."""
         with self._opening:
-            self._server = self._beside = None
+            self._server = None
+            self._beside.clear()
 
     def _serving(self, request: Request) -> Any:
         """The server for the adapters of `request`."""
         with self._opening:
             if self._server is None:
                 raise BackendError(f"the model is closed: {self.model}; open it again")
-            if self._lora(request.adapters) == self._lora(()):
+            mix = tuple(one["scale"] for one in self._lora(request.adapters))
+            if mix == tuple(one["scale"] for one in self._lora(())):
                 return self._server
-            if self._beside is None:
-                self._beside = self._open_beside()
-            return self._beside
+            server = self._beside.pop(mix, None)
+            while len(self._beside) >= MIXES:
+                del self._beside[next(iter(self._beside))]
+            self._beside[mix] = server or self._open_beside()
+            return self._beside[mix]
 
     def _lora(self, weights: Sequence[tuple[str, float]]) -> list[dict[str, float]]:
         scales = dict.fromkeys(range(len(self._adapters)), 0.0)
