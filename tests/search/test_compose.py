@@ -530,7 +530,9 @@ def test_a_second_adapter_is_asked_in_its_own_way_and_the_surer_answer_taken(pla
     assert solution.chosen.sql == EUROPE
     assert solution.features["backed"] == 0 < solution.features["opposed"]
     (note,) = solution.notes
-    assert re.fullmatch(r"the other one was asked too, .* taken: \d\d% sure against \d\d%", note)
+    assert re.fullmatch(
+        r"the other one was asked too, .* taken: by itself \d\d% sure, .* \d\d%", note
+    )
     back, _ = asked_twice(
         places, [EUROPE, PLAIN.replace("SELECT name ", "") + " SELECT name"], [0.9, 0.6]
     )

@@ -57,8 +57,8 @@ STRATEGIES = (
     "greedy+link+mend",
     "greedy+link+scope+mend+retry+sure",
     "greedy+link+scope+mend+retry+second+sure",
-    "vote:4+link+mend+sure",
-    "vote:8+link+mend+sure",
+    "vote:4+link+scope+mend+retry+second+sure",
+    "vote:8+link+scope+mend+retry+second+sure",
 )
 """What is measured if nothing is said; the fifth is how `ask` answers if nothing is said."""
 

@@ -109,4 +109,5 @@ class Panel:
 def _taken(name: str, ahead: Solution, first: Solution) -> str:
     """What the asker is to know if another answer than the first is given."""
     sure, against = (solution.confidence or 0.0 for solution in (ahead, first))
-    return f"{name} was asked too, and its answer taken: {sure:.0%} sure against {against:.0%}"
+    alone = f"by itself {sure:.0%} sure, the first one {against:.0%}"
+    return f"{name} was asked too, and its answer taken: {alone}"
