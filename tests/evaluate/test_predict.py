@@ -262,6 +262,13 @@ def test_a_second_opinion_is_said_and_its_bytes_count(data, tmp_path, serve, nan
     assert STAGE.fingerprint(config, ()) != before
 
 
+def test_a_run_that_asks_nobody_else_does_not_depend_on_others(data, nano_sql):
+    write_adapter(Path(nano_sql).with_name("beside.gguf"), second_to="nano-sql", target="sql")
+    asked = {"dataset": "spider", "data": data, "model": "smollm2-135m"}
+    found = STAGE.fingerprint(PredictConfig(**asked), ())
+    assert [name for name in found if name.startswith("adapter")] == ["adapter nano-sql"]
+
+
 def test_another_model_is_named_and_its_adapters_count(data, tmp_path, serve, nano_sql):
     backend = serve({"How many pets?": "FROM pet SELECT count(*)"})
     asked = {"dataset": "spider", "data": data, "model": "table", "beside": "smollm2-135m"}

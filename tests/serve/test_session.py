@@ -339,3 +339,11 @@ def test_another_model_is_asked_where_the_first_may_be_wrong(shop):
     assert answer.notes[0].startswith("smollm2-135m was asked too, and its answer taken")
     with pytest.raises(ModelNotFound, match="no such model: 'nobody'"):
         Session(shop, SessionOptions(beside="nobody"))
+
+
+def test_another_model_beside_is_refused_where_it_would_not_be_asked(shop):
+    with session(shop, [COUNT], model="m", beside="smollm2-135m") as asked:
+        with pytest.raises(UsageError, match="smollm2-135m is not beside itself"):
+            asked.change_model("smollm2-135m")
+        with pytest.raises(UsageError, match="smollm2-135m would never be asked"):
+            asked.ask("how many?", execute=False)

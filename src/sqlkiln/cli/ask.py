@@ -102,7 +102,8 @@ def ask(
 
     The model writes a read query; sqlkiln mends what the schema shows to be wrong in it, runs it
     read-only and shows the rows. What is run by default is greedy+link+scope+mend+retry+second+sure
-    (docs/answering.md). Nothing leaves this machine, unless --model is a server on another one.
+    (docs/answering.md). Nothing leaves this machine, unless --model or --beside is a server on
+    another one.
     """
     if sum((sql_only, as_json, as_csv)) > 1:
         raise UsageError("--sql-only, --json and --csv exclude one another; choose one")

@@ -189,11 +189,12 @@ class Metric(Protocol):
 
 @dataclass(frozen=True)
 class Other:
-    """Who else may be asked, and how: other adapters of the same model, or another `backend`."""
+    """Who else may be asked, maybe of another `backend`; what a `required` one raises is raised."""
 
     name: str
     variant: Variant
     backend: Backend | None = None
+    required: bool = False
 
 
 @dataclass(frozen=True)

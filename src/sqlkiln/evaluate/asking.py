@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlkiln.core import adapters
@@ -31,8 +31,9 @@ class Prompting:
 
     @property
     def others(self) -> tuple[Other, ...]:
-        """Who else may be asked."""
-        return all_others(adapters.opinions(self.adapters), self.beside)
+        """Who else may be asked; another model must be heard, since a run is called by its name."""
+        found = all_others(adapters.opinions(self.adapters), self.beside)
+        return tuple(replace(one, required=one.backend is not None) for one in found)
 
 
 def settled(
@@ -56,10 +57,18 @@ def settled(
     return Prompting(chosen, target, style, beside)
 
 
-def adapter_digests(prompting: Prompting) -> dict[str, str]:
-    """The sha256 of every adapter that may answer, those for other opinions included."""
+def may_ask_others(strategy: str) -> bool:
+    """Whether a strategy may put questions to somebody else."""
+    return "+second" in strategy or strategy.startswith("budget")
+
+
+def adapter_digests(prompting: Prompting, strategies: Iterable[str]) -> dict[str, str]:
+    """The sha256 of every adapter that may answer, by one of the `strategies`."""
     first = (prompting.adapters, prompting.beside.adapters if prompting.beside else ())
-    asked = [one for used in first for one in (*used, *adapters.others_of(used))]
+    with_others = any(map(may_ask_others, strategies))
+    asked = [
+        one for used in first for one in (*used, *(adapters.others_of(used) if with_others else ()))
+    ]
     return {f"adapter {one.title}": sha256_file(one.path) for one in asked if one.path}
 
 

@@ -158,7 +158,7 @@ def _point(
 
 def _fingerprint(config: CurveConfig, inputs: tuple[Path, ...]) -> dict[str, str]:
     """Rows of another machine or adapter, or about other databases, are not gone on with."""
-    files = adapter_digests(_asker(config).prompting)
+    files = adapter_digests(_asker(config).prompting, config.strategies)
     here = json.dumps(provenance.machine(), sort_keys=True)
     return source_fingerprint(config) | files | {"machine": here}
 

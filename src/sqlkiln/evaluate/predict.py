@@ -52,7 +52,14 @@ from sqlkiln.core.plugins import (
 )
 from sqlkiln.core.records import DatabaseSchema, Example, Prediction, Tokens
 from sqlkiln.core.store import JsonlWriter, read_jsonl
-from sqlkiln.evaluate.asking import Prompting, adapter_digests, row_of, settled, task_of
+from sqlkiln.evaluate.asking import (
+    Prompting,
+    adapter_digests,
+    may_ask_others,
+    row_of,
+    settled,
+    task_of,
+)
 from sqlkiln.evaluate.pool import Job, progress, run_jobs
 from sqlkiln.evaluate.questions import (
     QuestionSource,
@@ -224,7 +231,8 @@ def _predict(run: _Run, example: Example, place: _Place, stop: Event) -> Predict
             solutions = [_numbered(solution, place.schema.dialect) for solution in solutions]
     except (UsageError, BackendError) as error:
         check_stop()
-        if isinstance(error, BackendError) and not _concerns_one_question(error, run.backend):
+        asked = [run.backend, *([run.prompting.beside] if run.prompting.beside else [])]
+        if isinstance(error, BackendError) and not _concerns_one_question(error, asked):
             raise
         failure = f"{type(error).__name__}: {error}"
         return _record(run, example, (), failure, perf_counter() - started)
@@ -246,13 +254,14 @@ def _tasks(run: _Run, example: Example, schema: DatabaseSchema) -> Iterator[Task
         yield task_of(example, schema, run.prompting, seeded)
 
 
-def _concerns_one_question(error: BackendError, backend: Backend) -> bool:
+def _concerns_one_question(error: BackendError, backends: Sequence[Backend]) -> bool:
     if isinstance(error, ContextOverflow):
         return True
     if isinstance(error, BackendAuthError | BackendRateLimited):
         return False
     try:
-        backend.generate(PROBE)
+        for backend in backends:
+            backend.generate(PROBE)
     except BackendError:
         return False
     return True
@@ -309,14 +318,14 @@ def _predict_rest(
 
 
 def _fingerprint(config: PredictConfig, inputs: tuple[Path, ...]) -> Mapping[str, str]:
-    return source_fingerprint(config) | adapter_digests(prompting(config, inputs))
+    digests = adapter_digests(prompting(config, inputs), [config.strategy])
+    return source_fingerprint(config) | digests
 
 
 def _second_of(config: PredictConfig, prompt: Prompting) -> dict[str, str]:
     """What is recorded of those that the strategy may ask for other opinions."""
     named = ", ".join(other.name for other in prompt.others)
-    may_ask = "+second" in config.strategy or config.strategy.startswith("budget")
-    return {"second": named} if named and may_ask else {}
+    return {"second": named} if named and may_ask_others(config.strategy) else {}
 
 
 def run(config: PredictConfig, inputs: tuple[Path, ...], out: Path) -> Mapping[str, Any]:

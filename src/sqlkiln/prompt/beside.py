@@ -11,7 +11,7 @@ from threading import Lock
 from typing import Self
 
 from sqlkiln.core import adapters, plugins
-from sqlkiln.core.errors import UsageError
+from sqlkiln.core.errors import BackendError, UsageError
 from sqlkiln.core.plugins import Backend, BackendOptions, Completion, Other, Request, Variant
 from sqlkiln.prompt.serialize import DEFAULT_STYLE
 from sqlkiln.prompt.targets import DEFAULT_TARGET
@@ -40,6 +40,7 @@ class Beside:
         self._open_backend = open_backend
         self._opening = Lock()
         self._backend: Backend | None = None
+        self._closed = False
 
     @classmethod
     def accepts(cls, spec: str) -> bool:
@@ -76,17 +77,23 @@ class Beside:
             BackendError: if it does not load, or cannot answer.
         """
         with self._opening:
+            if self._closed:
+                raise BackendError(f"the model is closed: {self.model}; open it again")
             if self._backend is None:
                 opened = self._open_backend or plugins.open_backend
                 self._backend = opened(self.model, self._options)
-        return self._backend.generate(request, on_text)
+                if self._closed:  # meanwhile, by another thread
+                    self._backend.close()
+            backend = self._backend
+        return backend.generate(request, on_text)
 
     def close(self) -> None:
-        """Free the model if it was opened."""
-        with self._opening:
+        """Free the model; one that is just being loaded is freed once it is."""
+        self._closed = True
+        if self._opening.acquire(blocking=False):
             if self._backend is not None:
                 self._backend.close()
-                self._backend = None
+            self._opening.release()
 
 
 def all_others(own: Sequence[Other], beside: Beside | None) -> tuple[Other, ...]:
@@ -107,7 +114,7 @@ def require_asked(beside: str | None, model: str, strategy: str) -> None:
         return
     if beside == model:
         raise UsageError(f"{model} is not beside itself: name another model, or leave it out")
-    if "+second" not in strategy and not strategy.startswith("budget"):
+    if "+second" not in strategy:
         raise UsageError(
             f"{beside} would never be asked: the strategy {strategy} asks nobody else; add "
             "+second, or leave the model beside it out"

@@ -10,7 +10,7 @@ longer change (`search.vote`). With `scope`, each that fails is written again at
 `retry`, the model is told the error if all have failed.
 
 With `sure` they are a panel (`search.panel`): each is weighed by its own odds, and as soon as the
-answer is likely enough, nobody else is asked.
+answer is likely enough, nobody else is asked. Nothing is sampled then where there are others.
 
 Candidates run under the caps of the database, which may be those of a display. What such a cap has
 cut is run once more for the count (`sample.uncut`): of the same rows in other orders other ones
@@ -38,7 +38,7 @@ from sqlkiln.core.plugins import (
 from sqlkiln.core.records import OtherReading
 from sqlkiln.prompt.link import Keep, focus, link, value_hints
 from sqlkiln.search import panel
-from sqlkiln.search.compose import Composed, Settings, View
+from sqlkiln.search.compose import Composed, Settings, View, Voter
 from sqlkiln.search.readings import as_run, other_reading
 from sqlkiln.search.sample import uncut
 from sqlkiln.search.shown import ROOMY_TOKENS, said, spelt_otherwise
@@ -92,16 +92,23 @@ class Vote:
     def _counted(
         self,
         view: View,
-        voters: Sequence[tuple[str, Task, Backend]],
+        voters: Sequence[Voter],
         backend: Backend,
         database: Database,
         watch: Watch,
     ) -> Solution:
         """The answer by the number of candidates that give it."""
-        made, voting = _Made(), [("", view.task, backend), *voters]
+        made, voting = _Made(), [Voter("", view.task, backend), *voters]
         attempts = [
-            partial(self._attempt, asked, whom, database, _UNSEEN if number else watch, made)
-            for number, (_, asked, whom) in enumerate(voting)
+            partial(
+                self._attempt,
+                one.task,
+                one.backend,
+                database,
+                watch if one is voting[0] else _UNSEEN,
+                made,
+            )
+            for one in voting
         ]
         tally, _ = vote(attempts, implies_rows(view.task.question))
         chosen = made.voting[tally.groups[0].chosen if tally.groups else 0]
@@ -132,12 +139,14 @@ class Vote:
 
     def _voters(
         self, task: Task, view: View, backend: Backend, database: Database
-    ) -> Sequence[tuple[str, Task, Backend]]:
-        """Who is asked after the first one, what, and which model that is."""
+    ) -> Sequence[Voter]:
+        """Who is asked after the first one."""
         others = self._composed.others(view.task, backend)
-        cut = [("the schema cut short", each, backend) for each in self._otherwise(task, database)]
+        cut = [Voter("", each, backend) for each in self._otherwise(task, database)]
         left = self._settings.votes - 1 - len(others) - len(cut)
-        sampled = [("a sample", _sampled(view.task, seed), backend) for seed in range(1, left + 1)]
+        if self.estimates and others:
+            left = 0  # samples of a model bring nothing where others can be asked (docs/LOG.md)
+        sampled = [Voter("", _sampled(view.task, seed), backend) for seed in range(1, left + 1)]
         return [*others, *cut, *sampled][: self._settings.votes - 1]
 
     def _otherwise(self, task: Task, database: Database) -> list[Task]:

@@ -36,6 +36,7 @@ from sqlkiln.core.errors import (
     BackendRateLimited,
     BackendTimeout,
     ContextOverflow,
+    EnvironmentFault,
     UsageError,
 )
 from sqlkiln.core.plugins import (
@@ -143,6 +144,16 @@ class View:
     notes: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Voter:
+    """Who is asked for an opinion, and what; without a `name`, the first one once more."""
+
+    name: str
+    task: Task
+    backend: Backend
+    required: bool = False
+
+
 @runtime_checkable
 class Views(Protocol):
     """A strategy that may show the model something else than the task it is given."""
@@ -193,35 +204,37 @@ class Composed:
         tried += self.retried(tried[-1], view.task, backend, database, watch)
         return Solution(tried[-1], tuple(tried), notes=view.notes)
 
-    def others(self, task: Task, backend: Backend) -> list[tuple[str, Task, Backend]]:
-        """Who else is asked, what, and which model that is; nobody unless that is wanted."""
+    def others(self, task: Task, backend: Backend) -> list[Voter]:
+        """Who else is asked; nobody unless that is wanted."""
         if "second" not in self._switches or task.vary is None:
             return []
         return [
-            (other.name, task.vary(other.variant), other.backend or backend)
-            for other in task.others
+            Voter(one.name, task.vary(one.variant), one.backend or backend, one.required)
+            for one in task.others
         ]
 
     def with_others(
-        self,
-        first: Solution,
-        others: Sequence[tuple[str, Task, Backend]],
-        database: Database,
-        enough: float,
+        self, first: Solution, others: Sequence[Voter], database: Database, enough: float
     ) -> Solution:
         """The likeliest of a judged `first` answer and others, asked for until one is settled."""
         asked = panel.Panel(first, database, enough)
         unheard = []
-        for name, task, whom in others:
+        for voter in others:
             if asked.settled:
                 break
             try:
-                tried = [self.attempt(task, whom, database, Watch())]
-                tried += self.scoped(tried[-1], task, whom, database)
-                asked.add(name, judged(Solution(tried[-1], tuple(tried)), task))
-            except BackendError as error:  # the others' answers stand without
-                unheard.append(f"no opinion of {name}: {error}")
+                tried = self.opinion(voter, database)
+                asked.add(voter.name, judged(Solution(tried[-1], tuple(tried)), voter.task))
+            except EnvironmentFault as error:  # the others' answers stand without
+                if voter.required and not isinstance(error, ContextOverflow):
+                    raise
+                unheard.append(f"no opinion of {voter.name or 'the model again'}: {error}")
         return replace(asked.best, notes=(*asked.best.notes, *unheard))
+
+    def opinion(self, voter: Voter, database: Database) -> list[Candidate]:
+        """What somebody else answers, and what that one tried before."""
+        tried = [self.attempt(voter.task, voter.backend, database, Watch())]
+        return tried + self.scoped(tried[-1], voter.task, voter.backend, database)
 
     def write(self, task: Task, backend: Backend, database: Database, watch: Watch) -> Solution:
         """Answer `task` with one candidate, whose names are mended; values would be looked up.
@@ -282,7 +295,10 @@ class Composed:
             schema = task.schema
             if "link" in self._switches:
                 schema = with_all_columns(schema, self.schema(database))
-            backend = within(backend, schema, task.target)
+            constrained = within(backend, schema, task.target)
+            if constrained is backend:  # there is no grammar of this target: it would say the same
+                return []
+            backend = constrained
         return [self._finished(self._written(task, backend, None, Watch()), task, database)]
 
     def retried(
@@ -305,7 +321,9 @@ class Composed:
             except (BackendAuthError, BackendRateLimited, BackendTimeout, ContextOverflow):
                 raise
             except BackendError:
+                made = generated(task, backend, failed, watch.on_text)
                 self._silent.add(backend.model)  # its confidence goes by what else is known
+                return made
         return generated(task, backend, failed, watch.on_text)
 
     def _finished(self, written: Candidate, task: Task, database: Database) -> Candidate:

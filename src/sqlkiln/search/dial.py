@@ -136,7 +136,7 @@ class Dial:
         return chosen(self._settings, asking, situation, length, backend)
 
     def _learn(self, solution: Solution, model: str) -> None:
-        pace = learned_pace(candidate.completion for candidate in solution.candidates)
+        pace = learned_pace([solution.candidates[0].completion])
         if pace is not None:
             keep_pace(pace, model, self._adapter(model), machine())
 

@@ -9,13 +9,14 @@ counts as much as nine that are 50% sure.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from sqlkiln.core.plugins import Candidate, Database, QueryResult, Solution
 from sqlkiln.core.records import OtherReading
 from sqlkiln.scoring.result_groups import group_numbers
-from sqlkiln.search.confidence import confidence, odds, with_others
-from sqlkiln.search.readings import as_run, other_reading
+from sqlkiln.search.confidence import Features, confidence, odds, with_others
+from sqlkiln.search.readings import as_run, reading_of
 from sqlkiln.search.sample import uncut
 from sqlkiln.search.vote import Group, Tally, is_empty
 
@@ -39,8 +40,7 @@ class Panel:
     def __init__(self, first: Solution, database: Database, enough: float) -> None:
         self._database, self._enough = database, enough
         self._opinions: list[tuple[str, Solution, Candidate]] = []
-        self.best = first
-        self.add("", first)
+        self._first = self.best = first
 
     @property
     def settled(self) -> bool:
@@ -48,11 +48,14 @@ class Panel:
         return (self.best.confidence or 0.0) >= self._enough
 
     def add(self, name: str, opinion: Solution) -> None:
-        """Count what `name` says, and weigh all opinions anew."""
-        counted, _ = uncut(opinion.chosen, self._database)
-        self._opinions.append((name, opinion, counted))
-        if len(self._opinions) > 1:
-            self.best = self._weighed()
+        """Count what `name` says, and weigh all opinions anew; '' is the first one once more."""
+        waiting = [(name, opinion)] if self._opinions else [("", self._first), (name, opinion)]
+        for who, said in waiting:
+            counted, seconds = uncut(said.chosen, self._database)
+            chosen = replace(said.chosen, execute_s=said.chosen.execute_s + seconds)
+            tried = tuple(chosen if c is said.chosen else c for c in said.candidates)
+            self._opinions.append((who, replace(said, chosen=chosen, candidates=tried), counted))
+        self.best = self._weighed()
 
     def _weighed(self) -> Solution:
         solutions = [solution for _, solution, _ in self._opinions]
@@ -61,11 +64,8 @@ class Panel:
         if not groups:
             return replace(first, candidates=candidates)
         name, ahead, _ = self._opinions[groups[0].chosen]
-        chances = [solution.confidence or 0.0 for solution in solutions]
-        backing = [chances[i] for i in groups[0].members if i != groups[0].chosen]
-        opposing = [chance for i, chance in enumerate(chances) if i not in groups[0].members]
-        features = with_others(ahead, backed=sum(backing), opposed=sum(opposing))
-        taken = (_taken(name, ahead, first),) if ahead is not first else ()
+        features = self._with_others(groups[0])
+        taken = () if 0 in groups[0].members else (_taken(name, ahead, first),)
         return replace(
             ahead,
             candidates=candidates,
@@ -74,6 +74,24 @@ class Panel:
             notes=(*first.notes, *taken),
             other=self._other(groups),
         )
+
+    def _with_others(self, group: Group) -> Features:
+        """The features of the group's answer, given what others than who gave it say."""
+        source, solution, _ = self._opinions[group.chosen]
+        backing = self._surest(i for i in group.members)
+        opposing = self._surest(i for i in range(len(self._opinions)) if i not in group.members)
+        backing.pop(source, None)
+        backed = sum(backing.values())
+        opposed = sum(chance for who, chance in opposing.items() if who not in {source, *backing})
+        return with_others(solution, backed=backed, opposed=opposed)
+
+    def _surest(self, places: Iterable[int]) -> dict[str, float]:
+        """The highest confidence of each who gave these: saying it twice makes it no likelier."""
+        chances: dict[str, float] = {}
+        for place in places:
+            who, solution, _ = self._opinions[place]
+            chances[who] = max(chances.get(who, 0.0), solution.confidence or 0.0)
+        return chances
 
     def _groups(self) -> list[Group]:
         """Those that return the same rows, the likeliest ones first; what failed has no group."""
@@ -90,7 +108,7 @@ class Panel:
         chances = {place: self._opinions[place][1].confidence or 0.0 for place in places}
         chosen = max(places, key=lambda place: (chances[place], -place))
         result = self._opinions[chosen][2].result or QueryResult((), ())
-        weight = sum(map(odds, chances.values()))
+        weight = sum(map(odds, self._surest(places).values()))
         return Group(tuple(places), chosen, result, weight, is_empty(result))
 
     def _other(self, groups: list[Group]) -> OtherReading | None:
@@ -98,16 +116,15 @@ class Panel:
         if len(groups) < 2 or groups[1].weight < CLOSE * groups[0].weight:
             return None
         counted = tuple(candidate for _, _, candidate in self._opinions)
-        other = other_reading(Tally(counted, tuple(groups), wants_rows=False))
-        if other is None:
-            return None
-        behind = self._opinions[groups[1].chosen][1]
+        other = reading_of(Tally(counted, tuple(groups), wants_rows=False))
         unvoted = other.model_copy(update={"votes": 0, "winner_votes": 0})
-        return as_run(unvoted, behind.chosen, behind.confidence)
+        behind = self._opinions[groups[1].chosen][1].chosen
+        return as_run(unvoted, behind, confidence(self._with_others(groups[1])))
 
 
 def _taken(name: str, ahead: Solution, first: Solution) -> str:
     """What the asker is to know if another answer than the first is given."""
     sure, against = (solution.confidence or 0.0 for solution in (ahead, first))
     alone = f"by itself {sure:.0%} sure, the first one {against:.0%}"
-    return f"{name} was asked too, and its answer taken: {alone}"
+    who = f"{name} was asked too, and its answer" if name else "another try of the model was"
+    return f"{who} taken: {alone}"

@@ -15,8 +15,11 @@ SHOWN_ROWS = 3
 
 def other_reading(tally: Tally) -> OtherReading | None:
     """What nearly won a close vote, and how it differs from what did; None if it was not close."""
-    if not tally.close:
-        return None
+    return reading_of(tally) if tally.close else None
+
+
+def reading_of(tally: Tally) -> OtherReading:
+    """What the second group returns, and how that differs from the first; there are two."""
     first, second = tally.groups[:2]
     found = compare(first.result, second.result)
     as_wide = len(first.result.columns) == len(second.result.columns)

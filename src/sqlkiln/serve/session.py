@@ -141,6 +141,7 @@ class Session:
             ModelNotFound: if there is no such model, or it cannot be fetched.
             BackendError: if it does not load or connect.
         """
+        require_asked(self.options.beside, model, self.options.strategy)
         before, old, used = self.options, self._backend, self._adapters
         self.options = replace(before, model=model, adapters=None)
         self._backend = self._adapters = None
@@ -190,6 +191,11 @@ class Session:
 
     def _writing(self) -> Writes:
         """The strategy where nothing is run."""
+        if self.options.beside is not None:
+            raise UsageError(
+                f"nothing is to be run, so {self.options.beside} would never be asked: others are "
+                "asked where the database shows doubt; leave the model beside it out"
+            )
         if self._writer is None:
             strategy = self._strategy
             if strategy.name == DEFAULT_STRATEGY:
