@@ -169,8 +169,8 @@ def halved(pairs: Sequence[Pair], databases: Sequence[str]) -> tuple[set[str], s
 
 def fitted(pairs: Sequence[Pair], penalty: float, **about: str) -> Fit:
     """A fit on all answers: those that failed tell how likely one is to fail that was not run."""
-    of_two = all(prediction.features.get("backed") is not None for prediction, _ in pairs)
-    weighed = SECOND if of_two else [name for name in FEATURES if name not in UNWEIGHED]
+    asked_others = all(prediction.features.get("backed") is not None for prediction, _ in pairs)
+    weighed = SECOND if asked_others else [name for name in FEATURES if name not in UNWEIGHED]
     return fit([(p.features, right) for p, right in pairs], weighed, penalty, about)
 
 

@@ -58,8 +58,6 @@ def test_the_other_model_comes_before_other_adapters(shipped):
 def test_a_model_that_there_is_not_is_refused_at_once():
     with pytest.raises(ModelNotFound, match="no such model: 'nobody'"):
         Beside("nobody")
-    assert not Beside.accepts(MODEL)
-    assert Beside.open(MODEL, BackendOptions()).model == MODEL
 
 
 def test_one_that_would_never_be_asked_is_refused():

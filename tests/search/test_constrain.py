@@ -2,10 +2,10 @@ import pytest
 
 from sqlkiln.core import plugins
 from sqlkiln.core.errors import BackendError, BackendTimeout, UsageError
-from sqlkiln.core.plugins import BackendOptions, Completion, Message, Request, TokenLogprob, Watch
+from sqlkiln.core.plugins import Completion, Message, Request, TokenLogprob, Watch
 from sqlkiln.models.scripted import Scripted
 from sqlkiln.prompt.render import task
-from sqlkiln.search.constrain import Constrained, Within, within
+from sqlkiln.search.constrain import Constrained, within
 from sqlkiln.search.sample import NO_SQL
 
 
@@ -227,22 +227,3 @@ def test_a_request_without_a_prefill_is_gone_on_from_as_well(database):
     assert completion.text.endswith("orders.customer_id LIMIT 1")
     assert model.requests[1].messages[-1].role == "assistant"
     assert (asked.model, asked.slots) == ("told", 1)
-
-
-def test_it_is_made_of_an_open_backend_only():
-    assert not Within.accepts("qwen2.5-coder-0.5b")
-    with pytest.raises(UsageError, match="cannot open 'x' under a grammar"):
-        Within.open("x", BackendOptions())
-
-
-@pytest.mark.model
-def test_a_real_model_keeps_to_the_grammar(nano_model, database):
-    backend = plugins.open_backend(str(nano_model), BackendOptions(context_tokens=1024))
-    for target in ("sql", "qualified", "from_first"):
-        solution = solve(database, backend, target, max_tokens=40)
-        completion = solution.chosen.completion
-        grammar = within(backend, database.schema(), target)._grammar
-        assert grammar.matcher.read(completion.text)[0] == len(completion.text)
-        if completion.finish == "stop":
-            database.execute(solution.chosen.sql)
-    backend.close()

@@ -8,13 +8,15 @@ imported only when it is asked for. `tests/contracts` runs one suite over every 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
 
+from sqlkiln.core.candidates import Candidate as Candidate
+from sqlkiln.core.candidates import Solution as Solution
 from sqlkiln.core.completions import Completion as Completion
 from sqlkiln.core.completions import Message as Message
 from sqlkiln.core.completions import Request as Request
@@ -23,7 +25,7 @@ from sqlkiln.core.completions import Variant as Variant
 from sqlkiln.core.errors import DatabaseUnreadable, MissingDependency, ModelNotFound, UsageError
 
 if TYPE_CHECKING:
-    from sqlkiln.core.records import DatabaseSchema, Example, OtherReading, Row, Verdict
+    from sqlkiln.core.records import DatabaseSchema, Example, Row, Verdict
 
 KINDS = ("backends", "databases", "datasets", "metrics", "strategies", "stages")
 
@@ -56,14 +58,6 @@ class Backend(Protocol):
     model: str
     slots: int
 
-    @classmethod
-    def accepts(cls, spec: str) -> bool:
-        """Whether this backend serves models written like `spec`."""
-
-    @classmethod
-    def open(cls, spec: str, options: BackendOptions) -> Self:
-        """Load or connect; raises `ModelNotFound`, `ModelCorrupt` or `BackendError`."""
-
     def generate(
         self, request: Request, on_text: Callable[[str], None] | None = None
     ) -> Completion:
@@ -75,6 +69,18 @@ class Backend(Protocol):
 
     def close(self) -> None:
         """Free the model; calling it twice is fine."""
+
+
+class BackendKind(Backend, Protocol):
+    """What is registered: a backend that is opened by the name of a model."""
+
+    @classmethod
+    def accepts(cls, spec: str) -> bool:
+        """Whether this backend serves models written like `spec`."""
+
+    @classmethod
+    def open(cls, spec: str, options: BackendOptions) -> Self:
+        """Load or connect; raises `ModelNotFound`, `ModelCorrupt` or `BackendError`."""
 
 
 # --------------------------------------------------------------------------- databases
@@ -218,38 +224,6 @@ class Task:
 
 
 @dataclass(frozen=True)
-class Candidate:
-    """One statement that a strategy considered, with the completion that it was read from.
-
-    `fixes` say what was mended in it since, in one English sentence each.
-    """
-
-    sql: str
-    completion: Completion
-    result: QueryResult | None = None
-    error: str | None = None
-    execute_s: float = 0.0
-    fixes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Solution:
-    """What a strategy settled on: `chosen` is one of `candidates` (in the order tried).
-
-    `confidence` is the chance that it is right, which follows from `features`; None where nobody
-    estimated it. `notes` tell the asker what was done, such as tables that the model was not shown.
-    `other` is what was nearly chosen instead.
-    """
-
-    chosen: Candidate
-    candidates: tuple[Candidate, ...]
-    confidence: float | None = None
-    features: Mapping[str, float | None] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
-    other: OtherReading | None = None
-
-
-@dataclass(frozen=True)
 class Watch:
     """What a caller wants to see while a strategy works; every hook is optional."""
 
@@ -374,13 +348,28 @@ def open_database(path: Path | str, limits: Limits | None = None) -> Database:
     )
 
 
-def backend_for(spec: str) -> type[Backend] | None:
+def backend_for(spec: str) -> type[BackendKind] | None:
     """The first registered backend that accepts `spec`; None if none does."""
     for name in names("backends"):
-        kind: type[Backend] = load("backends", name)
+        kind: type[BackendKind] = load("backends", name)
         if kind.accepts(spec):
             return kind
     return None
+
+
+def require_backend(spec: str) -> type[BackendKind]:
+    """The first registered backend that accepts `spec`.
+
+    Raises:
+        ModelNotFound: if none does.
+    """
+    kind = backend_for(spec)
+    if kind is not None:
+        return kind
+    raise ModelNotFound(
+        f"no such model: {spec!r} is neither in the catalogue (`sqlkiln models list`), nor the "
+        "path of a GGUF file, nor an http(s) URL of an OpenAI-compatible server"
+    )
 
 
 def open_backend(spec: str, options: BackendOptions | None = None) -> Backend:
@@ -389,10 +378,4 @@ def open_backend(spec: str, options: BackendOptions | None = None) -> Backend:
     Raises:
         ModelNotFound: if no registered backend accepts it.
     """
-    kind = backend_for(spec)
-    if kind is not None:
-        return kind.open(spec, options or BackendOptions())
-    raise ModelNotFound(
-        f"no such model: {spec!r} is neither in the catalogue (`sqlkiln models list`), nor the "
-        "path of a GGUF file, nor an http(s) URL of an OpenAI-compatible server"
-    )
+    return require_backend(spec).open(spec, options or BackendOptions())

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from threading import Lock
-from typing import Self
 
 from sqlkiln.core import adapters, plugins
 from sqlkiln.core.errors import BackendError, UsageError
@@ -31,8 +30,7 @@ class Beside:
         Raises:
             ModelNotFound: if no backend accepts `model`.
         """
-        if plugins.backend_for(model) is None:
-            plugins.open_backend(model)  # raises, and tells what there is
+        plugins.require_backend(model)
         options = options or BackendOptions()
         self.model, self.slots = model, options.slots
         self.adapters = adapters.choose(model, None)
@@ -41,20 +39,6 @@ class Beside:
         self._opening = Lock()
         self._backend: Backend | None = None
         self._closed = False
-
-    @classmethod
-    def accepts(cls, spec: str) -> bool:
-        """No: models are beside others only where somebody says so."""
-        return False
-
-    @classmethod
-    def open(cls, spec: str, options: BackendOptions) -> Self:
-        """The model that `spec` names, to be loaded when it is asked.
-
-        Raises:
-            ModelNotFound: if no backend accepts it.
-        """
-        return cls(spec, options)
 
     @property
     def others(self) -> tuple[Other, ...]:

@@ -25,7 +25,6 @@ from typing import Self
 from sqlkiln.core.errors import BackendError, BackendTimeout, ContextOverflow, UsageError
 from sqlkiln.core.plugins import (
     Backend,
-    BackendOptions,
     Candidate,
     Completion,
     Database,
@@ -136,20 +135,6 @@ class Within:
         self._backend = backend
         self._grammar = grammar
         self._scope = scope
-
-    @classmethod
-    def accepts(cls, spec: str) -> bool:
-        """It serves no models of its own."""
-        return False
-
-    @classmethod
-    def open(cls, spec: str, options: BackendOptions) -> Self:
-        """It cannot be opened: `within` makes it of a backend that is.
-
-        Raises:
-            UsageError: always.
-        """
-        raise UsageError(f"cannot open {spec!r} under a grammar: open the backend, then use within")
 
     def close(self) -> None:
         """The backend stays open: it is another's."""

@@ -81,17 +81,6 @@ class Tally:
         return self.groups[0].votes if self.groups else 0
 
     @property
-    def share(self) -> float:
-        """The winner's votes as a share of all candidates, failed ones included."""
-        return self.votes / len(self.candidates)
-
-    @property
-    def margin(self) -> float:
-        """By what share of all candidates the winner leads; negative if it won with fewer votes."""
-        second = max((group.votes for group in self.groups[1:]), default=0)
-        return (self.votes - second) / len(self.candidates)
-
-    @property
     def close(self) -> bool:
         """Whether another group was near enough to have won."""
         rivals = [g for g in self.groups[1:] if self.groups[0].empty or self._may_win(g)]
