@@ -683,6 +683,19 @@ def test_a_plan_that_failed_is_not_asked_for_again_as_there_is_no_grammar(places
     assert solution.chosen.sql == EUROPE
 
 
+def test_others_are_told_of_an_error_as_the_first_one_is(places):
+    solution, model = opinions_of(
+        places,
+        [PLAIN, "FROM y SELECT x", EUROPE_TOO],
+        [0.5, 0.9, 0.9],
+        OTHER,
+        spec="greedy+retry+second+sure",
+    )
+    assert "Note: " in model.prompts[2]
+    assert model.requests[2].adapters == SECOND.adapters
+    assert solution.chosen.sql == EUROPE
+
+
 class Alone(Doubting):
     """Has no adapters."""
 

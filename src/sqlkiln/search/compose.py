@@ -198,11 +198,15 @@ class Composed:
         return best if self.estimates else replace(best, confidence=None, features={})
 
     def first(self, view: View, backend: Backend, database: Database, watch: Watch) -> Solution:
-        """What `backend` answers by itself, with all that it tried."""
-        tried = [self.attempt(view.task, backend, database, watch)]
-        tried += self.scoped(tried[-1], view.task, backend, database)
-        tried += self.retried(tried[-1], view.task, backend, database, watch)
-        return Solution(tried[-1], tuple(tried), notes=view.notes)
+        """What `backend` answers by itself."""
+        return replace(self._alone(view.task, backend, database, watch), notes=view.notes)
+
+    def _alone(self, task: Task, backend: Backend, database: Database, watch: Watch) -> Solution:
+        """The last of all that `backend` tries."""
+        tried = [self.attempt(task, backend, database, watch)]
+        tried += self.scoped(tried[-1], task, backend, database)
+        tried += self.retried(tried[-1], task, backend, database, watch)
+        return Solution(tried[-1], tuple(tried))
 
     def others(self, task: Task, backend: Backend) -> list[Voter]:
         """Who else is asked; nobody unless that is wanted."""
@@ -223,18 +227,13 @@ class Composed:
             if asked.settled:
                 break
             try:
-                tried = self.opinion(voter, database)
-                asked.add(voter.name, judged(Solution(tried[-1], tuple(tried)), voter.task))
+                said = self._alone(voter.task, voter.backend, database, Watch())
+                asked.add(voter.name, judged(said, voter.task))
             except EnvironmentFault as error:  # the others' answers stand without
                 if voter.required and not isinstance(error, ContextOverflow):
                     raise
                 unheard.append(f"no opinion of {voter.name or 'the model again'}: {error}")
         return replace(asked.best, notes=(*asked.best.notes, *unheard))
-
-    def opinion(self, voter: Voter, database: Database) -> list[Candidate]:
-        """What somebody else answers, and what that one tried before."""
-        tried = [self.attempt(voter.task, voter.backend, database, Watch())]
-        return tried + self.scoped(tried[-1], voter.task, voter.backend, database)
 
     def write(self, task: Task, backend: Backend, database: Database, watch: Watch) -> Solution:
         """Answer `task` with one candidate, whose names are mended; values would be looked up.
