@@ -80,6 +80,18 @@ def test_it_measures_prints_and_draws(folder, command):
     assert "What an answer takes" in (folder / "out" / "curve.html").read_text()
 
 
+def test_asked_once_the_curve_is_the_same_but_for_seconds(folder, command):
+    curves = {}
+    for name, options in (("apart", ()), ("shared", ("--once",))):
+        command(folder, *TUNE, *BOTH, *options, "--out", name)
+        points = json.loads((folder / name / "curve.json").read_text())["points"]
+        curves[name] = [
+            {k: v for k, v in p.items() if k not in {"first", "warm", "times", "usd_per_1000"}}
+            for p in points
+        ]
+    assert curves["apart"] == curves["shared"]
+
+
 def test_json_is_the_curve_with_its_front(folder, command):
     done = command(folder, *TUNE, "--strategies", "greedy", "--json")
     told = json.loads(done.out)
@@ -164,13 +176,13 @@ def measured(folder):
 
 def test_asking_takes_what_fits_and_says_why(measured, command):
     done = command(
-        measured, "ask", "shop.sqlite", "How many customers?", *MODEL, "--json", "--budget", "9s"
+        measured, "ask", "shop.sqlite", "How many customers?", *MODEL, "--json", "--budget", "900s"
     )
     answer = json.loads(done.out)
     assert answer["rows"] == [[3]]
     assert answer["strategy"] in ("greedy", "repair")
     (note,) = answer["notes"]
-    assert note.startswith(f"budget 9s: 2 of 2 strategies fit, the best is {answer['strategy']} (")
+    assert note.startswith(f"budget 900s: 2 of 2 strategies fit, the best is {answer['strategy']} (")
     assert note.endswith("on 3 questions about shop.sqlite")
 
 
@@ -186,7 +198,7 @@ def test_a_run_keeps_to_one_strategy(measured, command):
     predict = ("predict", "--dataset", "samples", "--limit", "1", *MODEL, "--out", "run")
     curve = ("--curve", "out/curve.json")
     done = command(measured, *predict, "--budget", "9s", *curve)
-    assert "budget 9s: 2 of 2 strategies fit, the best is" in done.err
+    assert "budget 900s: 2 of 2 strategies fit, the best is" in done.err
     config = json.loads((measured / "run" / "config.json").read_text())["config"]
     assert config["strategy"] in ("greedy", "repair")
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from sqlkiln.core import plugins
@@ -33,6 +35,30 @@ def test_databases_are_asked_about_one_after_the_other():
     mixed = [example(0, "cars"), example(1), example(2, "cars"), example(3)]
     turns = in_turn(("a", "b"), mixed)
     assert [e.id for _, e in turns] == ["q0", "q0", "q2", "q2", "q1", "q1", "q3", "q3"]
+
+
+def test_what_wants_probabilities_comes_first_if_the_same_is_asked_once():
+    turns = in_turn(("greedy", "greedy+sure", "repair"), [example(0), example(1)], once=True)
+    assert [spec for spec, _ in turns] == ["greedy+sure", "greedy", "repair"] * 2
+
+
+def test_what_several_strategies_ask_is_asked_once_and_counts_for_each(data, serve):
+    backend = serve({"Names of pets?": "SELECT nam FROM pet", "How many cars?": "SELECT 1"})
+    questions = open_questions(QuestionSource(dataset="spider", data=data))
+    rows = []
+    strategies = ("greedy", "repair")
+    turns = in_turn(strategies, questions.answerable, once=True)
+    ask_in_turn(replace(ASKER, once=True), turns, questions.paths, rows.append)
+    assert len(backend.asked) == 6 + 2  # but for what `repair` asks again
+    assert backend.closed
+    made = {(r.prediction.strategy, r.prediction.id): r for r in rows}
+    apart = {(r.prediction.strategy, r.prediction.id): r for r in ask(data, strategies)}
+    for key, row in made.items():
+        there = apart[key].prediction
+        assert row.prediction.seconds > 0
+        assert row.prediction.model_copy(update={"seconds": there.seconds}) == there
+    greedy, repair = (made[s, "spider-dev-0000"].prediction.seconds for s in strategies)
+    assert greedy < 0.3 <= repair  # the backend says that it took 0.3 s: those count for the second
 
 
 def test_each_strategy_has_a_model_to_itself(data, monkeypatch, serve):

@@ -80,6 +80,10 @@ def tune_budget(
     strategies: Annotated[
         str | None, typer.Option(help="Which to measure, such as greedy,vote:4+link+mend.")
     ] = None,
+    once: Annotated[
+        bool,
+        typer.Option("--once", help="Ask what several strategies ask only once: much quicker."),
+    ] = False,
     prices: Prices = None,
     out: Annotated[
         Path | None, typer.Option(help="The run folder to fill; in the cache if not given.")
@@ -105,6 +109,7 @@ def tune_budget(
         model=model,
         adapter=tuple(adapter) if adapter else None,
         strategies=_listed(strategies),
+        once=once or None,
         prices=prices,
     )
     folder = out or cache_folder("budget") / "runs" / stage_hash(STAGE, config, ())[:16]

@@ -68,7 +68,8 @@ class CurveConfig(QuestionSource):
 
     `adapter`, `target` and `schema_style` are as for `predict`. `database` is the path of the one
     that the questions are about, if they are about a user's own. `prices` is a file like
-    `assets/prices.toml`, which is taken otherwise.
+    `assets/prices.toml`, which is taken otherwise. With `once` a request that several strategies
+    share is put to the model once (`evaluate.interleaved`).
     """
 
     model: str = "qwen2.5-coder-0.5b"
@@ -76,6 +77,7 @@ class CurveConfig(QuestionSource):
     strategies: tuple[str, ...] = Field(STRATEGIES, min_length=1)
     target: str | None = None
     schema_style: str | None = None
+    once: bool = False
     limit: int = Field(60, ge=1)
     seed: int = 0
     max_tokens: int = Field(400, ge=1)
@@ -101,6 +103,7 @@ def _asker(config: CurveConfig) -> Asker:
         max_tokens=config.max_tokens,
         context_tokens=config.context_tokens,
         timeout_s=config.timeout_s,
+        once=config.once,
     )
 
 
@@ -110,7 +113,7 @@ def _ask_rest(
     """Ask whatever has no row yet."""
     with JsonlWriter(out / ASKED, resume=True) as writer:
         kept = {(a.prediction.strategy, a.prediction.id) for a in read_jsonl(out / ASKED, Asked)}
-        turns = in_turn(config.strategies, examples)
+        turns = in_turn(config.strategies, examples, config.once)
         waiting = [turn for turn in turns if (turn[0], turn[1].id) not in kept]
         if not waiting:
             return
