@@ -182,7 +182,8 @@ def test_asking_takes_what_fits_and_says_why(measured, command):
     assert answer["rows"] == [[3]]
     assert answer["strategy"] in ("greedy", "repair")
     (note,) = answer["notes"]
-    assert note.startswith(f"budget 900s: 2 of 2 strategies fit, the best is {answer['strategy']} (")
+    best = f"2 of 2 strategies fit, the best is {answer['strategy']} ("
+    assert note.startswith(f"budget 900s: {best}")
     assert note.endswith("on 3 questions about shop.sqlite")
 
 
