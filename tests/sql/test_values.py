@@ -65,7 +65,7 @@ def aged(path):
 @pytest.fixture
 def settled(monkeypatch):
     """The time of the last change of metadata cannot be set: count it as long past."""
-    monkeypatch.setattr("sqlkiln.sql.values.SETTLED_S", 0.0)
+    monkeypatch.setattr("sqlkiln.sql.database_state.SETTLED_S", 0.0)
 
 
 def opened(path, bounds=None):

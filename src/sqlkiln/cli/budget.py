@@ -51,6 +51,12 @@ Model = Annotated[
 Adapter = Annotated[
     list[str] | None, typer.Option(help="LoRA adapter, NAME_OR_PATH[:WEIGHT], or none; repeatable.")
 ]
+Once = Annotated[
+    bool, typer.Option("--once", help="Ask what several strategies ask only once: much quicker.")
+]
+Out = Annotated[
+    Path | None, typer.Option(help="The run folder to fill; in the cache if not given.")
+]
 Prices = Annotated[Path | None, typer.Option(help="A price list (TOML) instead of sqlkiln's own.")]
 
 
@@ -80,14 +86,9 @@ def tune_budget(
     strategies: Annotated[
         str | None, typer.Option(help="Which to measure, such as greedy,vote:4+link+mend.")
     ] = None,
-    once: Annotated[
-        bool,
-        typer.Option("--once", help="Ask what several strategies ask only once: much quicker."),
-    ] = False,
+    once: Once = False,
     prices: Prices = None,
-    out: Annotated[
-        Path | None, typer.Option(help="The run folder to fill; in the cache if not given.")
-    ] = None,
+    out: Out = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure what strategies get right and what they take.

@@ -47,13 +47,14 @@ def link(
     from sqlkiln.prompt.link import focus
     from sqlkiln.prompt.link import link as ranked
     from sqlkiln.prompt.render import check_question
+    from sqlkiln.prompt.schema import read_schema
     from sqlkiln.search.shown import fitting
     from sqlkiln.sql.values import open_index
 
     line = check_question(question)
     opened = open_database(database)
     try:
-        schema = opened.schema()
+        schema = read_schema(opened)
         if not schema.tables:
             raise DatabaseUnreadable(
                 f"nothing to ask about: {database} has no tables; choose a database with data"

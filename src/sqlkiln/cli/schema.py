@@ -38,13 +38,18 @@ def schema(
     if as_mermaid and as_json:
         raise UsageError("--mermaid and --json exclude one another; choose one")
     from sqlkiln.core.plugins import open_database
+    from sqlkiln.sql.implied_keys import with_implied_keys
     from sqlkiln.sql.schema import mermaid, schema_text
 
     opened = open_database(database)
     try:
-        found = opened.schema(0 if as_mermaid else samples)
+        declared = opened.schema(0 if as_mermaid else samples)
+        found = with_implied_keys(declared, opened)
     finally:
         opened.close()
+    if found != declared:
+        number = sum(len(table.foreign_keys) for table in found.tables)
+        typer.echo(f"no foreign key is declared; {number} are read off names and values", err=True)
     if table:
         found = only(found, table)
     if as_json:

@@ -40,6 +40,7 @@ from sqlkiln.core.records import DatabaseSchema, Example, Prediction
 from sqlkiln.evaluate.asking import Prompting, row_of, task_of
 from sqlkiln.evaluate.once import Once
 from sqlkiln.evaluate.questions import by_database
+from sqlkiln.prompt.schema import read_schema
 from sqlkiln.scoring.curve import Asked
 
 
@@ -124,7 +125,7 @@ class _Asking:
         left = list(turns)
         try:
             with closing(plugins.open_database(path, Limits(self.asker.timeout_s))) as database:
-                schema = database.schema()
+                schema = read_schema(database)
                 if not schema.tables:
                     raise DatabaseUnreadable(f"nothing to ask about: {path} has no tables")
                 place = _Place(database, schema)

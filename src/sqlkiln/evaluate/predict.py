@@ -69,6 +69,7 @@ from sqlkiln.evaluate.questions import (
     source_fingerprint,
 )
 from sqlkiln.prompt.beside import Beside, require_asked
+from sqlkiln.prompt.schema import read_schema
 from sqlkiln.prompt.serialize import STYLES
 from sqlkiln.prompt.targets import TARGETS
 from sqlkiln.scoring.spider_writing import numbered
@@ -189,7 +190,7 @@ def _job(run: _Run, db_id: str, path: Path, examples: Sequence[Example]) -> Job:
         try:
             limits = Limits(timeout_s=run.config.timeout_s)
             with closing(plugins.open_database(path, limits)) as database:
-                schema = database.schema()
+                schema = read_schema(database)
                 if not schema.tables:
                     raise DatabaseUnreadable(f"nothing to ask about: {path} has no tables")
                 place = _Place(database, schema, plugins.open_strategy(run.config.strategy))

@@ -51,6 +51,7 @@ from sqlkiln.core.plugins import (
 )
 from sqlkiln.core.records import DatabaseSchema
 from sqlkiln.prompt.link import value_hints
+from sqlkiln.prompt.schema import read_schema
 from sqlkiln.search import panel
 from sqlkiln.search.confidence import judged
 from sqlkiln.search.constrain import within
@@ -346,7 +347,7 @@ class Composed:
 
     def _know(self, database: Database) -> _Known:
         if self._known is None or self._known.database is not database:
-            schema = database.schema()
+            schema = read_schema(database)
             self._known = _Known(database, schema, open_index(database, schema))
         return self._known
 

@@ -36,6 +36,7 @@ from sqlkiln.core.plugins import (
     Watch,
 )
 from sqlkiln.core.records import DatabaseSchema
+from sqlkiln.prompt.schema import read_schema
 from sqlkiln.search.sample import NO_SQL
 from sqlkiln.sql.grammar import TARGETS, Grammar, grammar_of
 from sqlkiln.sql.grammar_faults import Fault, Strictness, first_fault
@@ -83,7 +84,7 @@ class Constrained:
 
     def solve(self, task: Task, backend: Backend, database: Database, watch: Watch) -> Solution:
         """Generate once, with as many cuts as it takes."""
-        schema = task.schema or database.schema()
+        schema = task.schema or read_schema(database)
         strictness = self.strictness if self._scope else None
         asked = within(backend, schema, task.target or "sql", strictness, self._keep)
         completion = asked.generate(task.request(None), watch.on_text)

@@ -19,6 +19,7 @@ from sqlkiln.core.plugins import Backend, BackendOptions, Candidate, Limits, Mes
 from sqlkiln.core.records import Answer, Attempt, DatabaseSchema, Timings, Tokens
 from sqlkiln.prompt import render
 from sqlkiln.prompt.beside import Beside, all_others, require_asked
+from sqlkiln.prompt.schema import read_schema
 from sqlkiln.prompt.serialize import DEFAULT_STYLE
 from sqlkiln.prompt.targets import DEFAULT_TARGET
 from sqlkiln.search.compose import Views, Writes
@@ -94,7 +95,7 @@ class Session:
     @cached_property
     def schema(self) -> DatabaseSchema:
         """The tables of the database, with a few sample values."""
-        schema = self.database.schema()
+        schema = read_schema(self.database)
         if not schema.tables:
             raise DatabaseUnreadable(
                 f"nothing to ask about: {self.database.path} has no tables; "

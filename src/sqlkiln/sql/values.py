@@ -10,7 +10,6 @@ says so. The database itself is only read through `Database.execute`.
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -24,14 +23,12 @@ from sqlkiln.core.errors import EnvironmentFault
 from sqlkiln.core.files import write_atomic
 from sqlkiln.core.plugins import Database
 from sqlkiln.core.records import DatabaseSchema
+from sqlkiln.sql.database_state import digest, is_settled, stamps, state_name
 from sqlkiln.sql.values_match import Match, matches
 from sqlkiln.sql.values_question import Asked, Span
 from sqlkiln.sql.values_read import Bounds, may_hold_text, read_texts
 from sqlkiln.sql.values_store import LAYOUT, Store, image_of
 from sqlkiln.sql.values_words import name_parts, stem
-
-SETTLED_S = 2.0
-"""A file that was changed less long ago may change again within the same time stamp."""
 
 MOST_HITS = 10
 _MOST_A_PHRASE = 6
@@ -152,8 +149,8 @@ def open_index(
     """
     started = time.perf_counter()
     bounds = bounds or Bounds()
-    stamps = _stamps(database.path)
-    state = f"{_digest(str(database.path.resolve()))}-{_digest(repr(stamps))}"
+    found = stamps(database.path)
+    state = state_name(database.path, found)
     path = (folder or cache_folder("values")) / f"{state}-{_wanted(schema, bounds)}.bin"
     store = _load(path)
     built = store is None or store.is_unfinished
@@ -161,7 +158,7 @@ def open_index(
         known = {} if store is None else store.read_so_far()
         content = image_of(read_texts(database, schema, bounds, known))
         store = Store(content)
-        if _settled(stamps):
+        if is_settled(found):
             _keep(path, content, state)
     facts = IndexFacts(
         columns=len(store.places),
@@ -190,26 +187,6 @@ def _keep(path: Path, content: bytes, state: str) -> None:
                     other.unlink()
 
 
-_Stamp = tuple[str, int, int, int, int]
-
-
-def _stamps(path: Path) -> tuple[_Stamp, ...]:
-    """Name, size, times in ns and inode of the files of a database, its journals among them."""
-    beside = [path.with_name(path.name + ending) for ending in ("-wal", "-journal", ".wal")]
-    files = sorted(path.iterdir()) if path.is_dir() else [path, *beside]
-    found = []
-    for file in files:
-        with suppress(OSError):
-            stat = file.stat()
-            found.append((file.name, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino))
-    return tuple(found)
-
-
-def _settled(stamps: Sequence[_Stamp]) -> bool:
-    newest = max((max(stamp[2:4]) for stamp in stamps), default=0)
-    return time.time_ns() - newest > SETTLED_S * 1e9
-
-
 def _wanted(schema: DatabaseSchema, bounds: Bounds) -> str:
     """A digest of what is to be indexed, and how much of it."""
     columns = [
@@ -218,11 +195,7 @@ def _wanted(schema: DatabaseSchema, bounds: Bounds) -> str:
         for column in table.columns
         if may_hold_text(column)
     ]
-    return _digest(repr((LAYOUT, columns, bounds)))
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+    return digest(repr((LAYOUT, columns, bounds)))
 
 
 def _stems_of_names(schema: DatabaseSchema) -> frozenset[str]:

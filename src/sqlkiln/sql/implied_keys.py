@@ -1,0 +1,271 @@
+"""The foreign keys of a database that declares none: read off its names and its values.
+
+Files of CSV and many databases say nothing of how their tables go together, and a model that is
+not told guesses: `flights.origin = 'Los Angeles Intl'`, where airports are named in a table of
+their own. A column refers to another table where that has a column which
+
+- is called alike, or whose name begins with that of the table (`playerID` and `People.playerID`,
+  `customer_id` and `customers.id`, `home_team_id` and `teams.id`), or, of short codes that are
+  called otherwise, holds nearly all of the values (`flights.dest` and `airports.faa`);
+- holds every value once, as far as was looked;
+- holds at least so many of the values as `_Reading` says.
+
+Where a database declares a foreign key, whoever made it was asked, and nothing is added. What is
+found is kept in the cache folder until the database changes. It is for asking; scores go by what is
+declared.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from pydantic import TypeAdapter
+
+from sqlkiln.core.cache import cache_folder
+from sqlkiln.core.errors import EnvironmentFault, QueryError
+from sqlkiln.core.files import write_atomic
+from sqlkiln.core.plugins import Database, Limits
+from sqlkiln.core.records import Cell, Column, DatabaseSchema, ForeignKey, Table
+from sqlkiln.sql.database_samples import quoted
+from sqlkiln.sql.database_state import digest, is_settled, stamps, state_name
+from sqlkiln.sql.explain_names import kind_of_type
+from sqlkiln.sql.values_words import name_parts, stem
+
+LAYOUT = 1
+"""Of what is kept; another number makes it anew."""
+
+ALIKE, NAMED, CODES = 0.5, 0.9, 0.95
+"""The share of a column's values that must be in the other one, by what speaks for the key."""
+
+MOST_ROWS = 200_000
+"""So many rows of a table are looked at."""
+
+MOST_VALUES = 1_000
+MOST_CODES = 10_000
+MOST_CODED_TABLES = 40
+CODE_CHARS = 12
+LONGEST_S = 3.0
+"""Then what is found by now has to do."""
+
+_LIMITS = Limits(timeout_s=1.0, max_rows=MOST_CODES)
+_KEY_WORDS = frozenset({"id", "code", "key", "no", "nr", "num", "number", "uid", "uuid"})
+_SAYS_NOTHING = _KEY_WORDS | frozenset(
+    "name title type date year month day hour time status state description value count rank notes "
+    "active city country address email phone comment url".split()
+)
+_COUNTS = frozenset({"num", "number", "no", "count", "total", "max", "min", "avg", "average"})
+_KEYS = TypeAdapter(dict[str, tuple[ForeignKey, ...]])
+
+
+def with_implied_keys(schema: DatabaseSchema, database: Database) -> DatabaseSchema:
+    """`schema` of `database` with implied foreign keys, if it has no declared ones."""
+    if len(schema.tables) < 2 or any(table.foreign_keys for table in schema.tables):
+        return schema
+    keys = _kept_or_read(schema, database)
+    tables = tuple(
+        table.model_copy(update={"foreign_keys": keys.get(table.name, ())})
+        for table in schema.tables
+    )
+    return schema.model_copy(update={"tables": tables})
+
+
+def _kept_or_read(schema: DatabaseSchema, database: Database) -> dict[str, tuple[ForeignKey, ...]]:
+    found = stamps(database.path)
+    columns = [(table.name, *(c.name for c in table.columns)) for table in schema.tables]
+    state = state_name(database.path, found)
+    path = cache_folder("keys") / f"{state}-{digest(repr((LAYOUT, columns)))}.json"
+    with suppress(OSError, ValueError):
+        return _KEYS.validate_json(path.read_bytes())
+    reading = _Reading(schema, database)
+    keys = reading.keys()
+    if is_settled(found) and not reading.out_of_time:
+        with suppress(EnvironmentFault):
+            write_atomic(path, _KEYS.dump_json(keys).decode())
+    return keys
+
+
+@dataclass(frozen=True)
+class _Place:
+    """One column of one table."""
+
+    table: Table
+    column: Column
+
+    @property
+    def id(self) -> tuple[str, str]:
+        return self.table.name, self.column.name
+
+    @property
+    def is_own_key(self) -> bool:
+        keys = [column for column in self.table.columns if column.primary_key]
+        return keys == [self.column]
+
+    @property
+    def sql(self) -> tuple[str, str]:
+        return quoted(self.column.name), quoted(self.table.name)
+
+
+@dataclass
+class _Reading:
+    """Looks at values, each column once."""
+
+    schema: DatabaseSchema
+    database: Database
+    _until: float = field(default_factory=lambda: time.monotonic() + LONGEST_S)
+    _unique: dict[tuple[str, str], bool] = field(default_factory=dict)
+    _values: dict[tuple[str, str], tuple[Cell, ...]] = field(default_factory=dict)
+
+    @property
+    def out_of_time(self) -> bool:
+        return time.monotonic() > self._until
+
+    def keys(self) -> dict[str, tuple[ForeignKey, ...]]:
+        """By table, in the order of columns."""
+        places = [_Place(t, c) for t in self.schema.tables for c in t.columns]
+        chosen: dict[tuple[str, str], _Place] = {}
+        for place in places:
+            target = self._target(place, places, chosen)
+            if target is not None:
+                chosen[place.id] = target
+        keys: dict[str, list[ForeignKey]] = {}
+        for (table, column), to in chosen.items():
+            keys.setdefault(table, []).append(
+                ForeignKey(
+                    columns=(column,), ref_table=to.table.name, ref_columns=(to.column.name,)
+                )
+            )
+        return {table: tuple(of) for table, of in keys.items()}
+
+    def _target(
+        self, place: _Place, places: Sequence[_Place], chosen: dict[tuple[str, str], _Place]
+    ) -> _Place | None:
+        """Where the column refers to; of several, where most of its values are."""
+        best: tuple[float, _Place] | None = None
+        for least, target in self._likely(place, places):
+            turned = chosen.get(target.id)
+            if turned is not None and turned.table is place.table:
+                continue  # the other table refers to this one already
+            share = self._share(place, target, least)
+            if share >= least and (best is None or share > best[0]):
+                best = share, target
+        return best[1] if best else None
+
+    def _likely(self, place: _Place, places: Sequence[_Place]) -> Iterator[tuple[float, _Place]]:
+        """Places that it may refer to, each with the share that its values must have there."""
+        for target in places:
+            if target.table is not place.table:
+                least = _named_for(place, target)
+                if least == NAMED and place.is_own_key:
+                    continue  # named for its own table
+                if least is not None and self._is_unique(target):
+                    yield least, target
+        if len(self.schema.tables) > MOST_CODED_TABLES or not _may_be_code(place):
+            return
+        for target in places:
+            if target.table is not place.table and _may_be_code(target):
+                if self._is_unique(target) and not self._is_unique(place):
+                    yield CODES, target
+
+    def _is_unique(self, place: _Place) -> bool:
+        if place.id not in self._unique:
+            self._unique[place.id] = self._look_unique(place)
+        return self._unique[place.id]
+
+    def _look_unique(self, place: _Place) -> bool:
+        if place.table.row_count == 0:
+            return False
+        name, table = place.sql
+        rows = self._ask(
+            f"SELECT COUNT(*), COUNT({name}), COUNT(DISTINCT {name}) "  # noqa: S608 - our own
+            f"FROM (SELECT {name} FROM {table} LIMIT {MOST_ROWS}) AS taken"
+        )
+        if not rows:
+            return False
+        total, filled, distinct = (int(str(cell)) for cell in rows[0])
+        return 1 < total == filled == distinct
+
+    def _share(self, place: _Place, target: _Place, least: float) -> float:
+        """The share of the column's values that the target has; 0 if that says nothing."""
+        values = self._distinct(place, MOST_VALUES)
+        if least == CODES:
+            if len(values) < 3 or any(len(str(value)) > CODE_CHARS for value in values):
+                return 0.0
+            there = self._distinct(target, MOST_CODES)
+            if len(there) >= MOST_CODES:
+                return 0.0
+            return len(set(values) & set(there)) / len(values)
+        if not values:
+            return 0.0
+        name, table = place.sql
+        to_name, to_table = target.sql
+        known = f"SELECT {to_name} FROM {to_table}"  # noqa: S608 - our own names
+        rows = self._ask(
+            f"SELECT COUNT(*), SUM(CASE WHEN v IN ({known}) THEN 1 ELSE 0 END) "  # noqa: S608
+            f"FROM (SELECT DISTINCT {name} AS v FROM (SELECT {name} FROM {table} "
+            f"WHERE {name} IS NOT NULL LIMIT {MOST_ROWS}) AS taken LIMIT {MOST_VALUES}) AS apart"
+        )
+        if not rows or not rows[0][0]:
+            return 0.0
+        total, held = (int(str(cell or 0)) for cell in rows[0])
+        return held / total
+
+    def _distinct(self, place: _Place, most: int) -> tuple[Cell, ...]:
+        if place.id not in self._values:
+            name, table = place.sql
+            self._values[place.id] = tuple(
+                row[0]
+                for row in self._ask(
+                    f"SELECT DISTINCT {name} FROM (SELECT {name} FROM {table} "  # noqa: S608
+                    f"WHERE {name} IS NOT NULL LIMIT {MOST_ROWS}) AS taken LIMIT {MOST_CODES}"
+                )
+            )
+        return self._values[place.id][:most]
+
+    def _ask(self, sql: str) -> Sequence[tuple[Cell, ...]]:
+        if self.out_of_time:
+            return ()
+        try:
+            return self.database.execute(sql, _LIMITS).rows
+        except QueryError:
+            return ()
+
+
+# --------------------------------------------------------------------------- names
+
+
+def _named_for(place: _Place, target: _Place) -> float | None:
+    """The share that is asked of a column of this name; None if the names say nothing."""
+    ours, theirs = _words(place.column.name), _words(target.column.name)
+    if ours == theirs:
+        return None if len(ours) == 1 and ours[0] in _SAYS_NOTHING else ALIKE
+    table = _words(target.table.name)
+    if set(theirs) <= _KEY_WORDS:
+        for owner in (table, table[-1:]):
+            if _ends(ours, (*owner, *theirs)):
+                return NAMED
+            if _ends(ours, owner) and not _is_count(place.column.name):
+                return NAMED  # winning_pilot and pilot.id
+    if theirs[-1] in _KEY_WORDS and len(theirs) > 1 and _ends(ours, theirs):
+        return NAMED  # home_team_id and teams.team_id
+    return None
+
+
+def _is_count(name: str) -> bool:
+    """Whether it may be a number of things: small numbers are among the keys of any table."""
+    parts = name_parts(name)
+    return bool(set(parts) & _COUNTS) or parts[-1:] != _words(name)[-1:]
+
+
+def _words(name: str) -> tuple[str, ...]:
+    return tuple(map(stem, name_parts(name))) or (name.lower(),)
+
+
+def _ends(words: Sequence[str], with_: Sequence[str]) -> bool:
+    return tuple(words[-len(with_) :]) == tuple(with_)
+
+
+def _may_be_code(place: _Place) -> bool:
+    return kind_of_type(place.column.type) == "text" and place.table.row_count != 0
