@@ -136,9 +136,13 @@ def _runs(sql: str, database: Database) -> bool:
     return True
 
 
+CHANGING = {"name_split", "value_spelling", "value_moved", "no_value", "sort_direction"}
+"""The kinds of mends that may change what a query returns."""
+
+
 def report_if_harmed(outcome: Outcome, schema: DatabaseSchema) -> None:
     """Say so where a repair broke its promises: what runs goes on running, and as it was."""
-    kinds = {fix.kind for fix in outcome.after.fixes} - {"value_spelling", "value_moved"}
+    kinds = {fix.kind for fix in outcome.after.fixes} - CHANGING
     if not outcome.failed[0] and (outcome.failed[1] or kinds):
         print(f"HARMED {schema.db_id}: {outcome.before}\n    -> {outcome.after}")
 

@@ -1,7 +1,8 @@
-"""How a database spells a value: what the repair of compared texts asks (`sql.repair_values`)."""
+"""What a database stores: what the repair of compared values asks."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 
 from sqlkiln.core.errors import QueryError
@@ -45,6 +46,37 @@ class StoredSpellings:
         wanted = text.strip()
         hits = [h for h in self._index.search(f'"{text}"') if _same(h.value.strip(), wanted)]
         return tuple((hit.table, hit.column, hit.value) for hit in hits)
+
+    def together(
+        self, table: str, columns: Sequence[str], texts: Sequence[str]
+    ) -> tuple[str, ...] | None:
+        """The texts as a row has them in these columns, but for case and outer spaces."""
+        if not all(text.strip() and text.isprintable() for text in texts):
+            return None
+        names = [_quoted(column) for column in columns]
+        alike = " AND ".join(
+            f"LOWER(TRIM({name})) = LOWER({quote_value(text.strip(), _LONGEST)})"
+            for name, text in zip(names, texts, strict=True)
+        )
+        sql = f"SELECT {', '.join(names)} FROM {_quoted(table)} WHERE {alike} LIMIT 1"  # noqa: S608
+        with suppress(QueryError):
+            for row in self._database.execute(sql, QUICK).rows:
+                return tuple(map(str, row))
+        return None
+
+    def lacks(self, table: str, column: str, value: str | int) -> bool:
+        """Whether no row has `value`, and some have NULL; not where that takes too long."""
+        name, source = _quoted(column), _quoted(table)
+        has = f"{name} = {value}"
+        if isinstance(value, str):
+            has = f"CAST({name} AS VARCHAR) = {quote_value(value, _LONGEST)}"
+        sql = (
+            f"SELECT (SELECT COUNT(*) FROM (SELECT 1 FROM {source} WHERE {has} LIMIT 1) AS a), "  # noqa: S608
+            f"(SELECT COUNT(*) FROM (SELECT 1 FROM {source} WHERE {name} IS NULL LIMIT 1) AS b)"
+        )
+        with suppress(QueryError):
+            return self._database.execute(sql, QUICK).rows == ((0, 1),)
+        return False
 
     def _find(self, table: str, column: str, value: str) -> str | None:
         if not value.strip() or len(value) > _LONGEST or not value.isprintable():

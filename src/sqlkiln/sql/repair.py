@@ -9,9 +9,9 @@ becomes, on one line, over tables that are linked by a foreign key,
 
 A name is mended only where the database is sure to refuse the query as it is, and only if nothing
 of that kind is left then: what runs comes back unchanged, byte for byte, and so does what cannot
-be mended whole. Only three kinds change what a query returns: `value_spelling` and `value_moved`
-where a text is in no cell of the column that it is compared with, and `sort_direction` where LIMIT
-keeps the other end of the order than the question plainly asks for (`sql.direction`).
+be mended whole. Only five kinds change what a query returns: `value_spelling`, `value_moved`,
+`name_split` and `no_value` where what is compared is in no cell of its column, and `sort_direction`
+where LIMIT keeps the other end of the order than the question plainly asks for (`sql.direction`).
 
 The text is changed where the mended names stand, and stays as it was everywhere else: a query that
 is written anew from its parse would come out changed even where nothing was wrong, and with what a
@@ -45,6 +45,7 @@ from sqlkiln.sql.repair_names import (
     unquoted_names,
 )
 from sqlkiln.sql.repair_needless import needless_join
+from sqlkiln.sql.repair_rows import Rows, name_split, no_value
 from sqlkiln.sql.repair_statement import Statement, read_statement
 from sqlkiln.sql.repair_tables import wrong_table, wrong_table_anyway
 from sqlkiln.sql.repair_text import Fix, Kind, Mend, edited
@@ -102,7 +103,8 @@ def repair(
 
     `schema` is that of the whole database: what it lacks is taken not to be there. `spellings`
     knows what is stored; without it no text that is compared is changed. Only a `Whereabouts` can
-    tell of other columns that have it. Without the `question` no order is turned.
+    tell of other columns that have it, and only `Rows` of names in two columns and of NULL. Without
+    the `question` no order is turned.
 
     Raises:
         UsageError: if there is no such kind.
@@ -121,10 +123,15 @@ def repair(
         statement = _without_faults(statement, kinds, fixes)
     if statement is None:
         return Repaired(sql)
+    if isinstance(spellings, Rows) and "name_split" in kinds:
+        statement = _with_values(statement, partial(name_split, rows=spellings), fixes)
     if spellings is not None and "value_spelling" in kinds:
         statement = _with_values(statement, partial(value_spelling, spellings=spellings), fixes)
     if isinstance(spellings, Whereabouts) and "value_moved" in kinds:
         statement = _with_values(statement, partial(value_moved, known=spellings), fixes)
+    if isinstance(spellings, Rows) and "no_value" in kinds:
+        find = partial(no_value, rows=spellings, question=question)
+        statement = _with_values(statement, find, fixes)
     if question and "sort_direction" in kinds:
         statement = _with_order(statement, question, fixes)
     return Repaired(statement.sql, tuple(fixes))

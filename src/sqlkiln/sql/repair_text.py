@@ -19,8 +19,10 @@ Kind = Literal[
     "missing_join",
     "needless_join",
     "ambiguous",
+    "name_split",
     "value_spelling",
     "value_moved",
+    "no_value",
     "sort_direction",
 ]
 
