@@ -71,6 +71,17 @@ def test_json_is_the_record(schema, shop):
     assert found.tables[1].row_count == 1
 
 
+def test_keys_that_nobody_declared_are_shown_and_it_is_said(schema, tmp_path):
+    (tmp_path / "customers.csv").write_text("id,name\n1,Ann\n2,Bob\n3,Cy\n")
+    (tmp_path / "orders.csv").write_text("id,customer_id\n1,2\n2,2\n")
+    code, out, told = schema(tmp_path, "--samples", "0")
+    assert (code, told) == (
+        0,
+        "no foreign keys are declared; those shown are read off names and values: 1\n",
+    )
+    assert "  customer_id  BIGINT  FK customers.id" in out.splitlines()
+
+
 def test_only_some_tables_in_any_spelling(schema, shop):
     _, out, _ = schema(shop, "--table", "ORDERS", "--samples", "0")
     assert out.splitlines()[2:] == [

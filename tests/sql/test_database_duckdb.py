@@ -380,6 +380,39 @@ class TestDataFiles:
             assert opened.execute("SELECT city FROM latin WHERE id = 2").rows == (("Málaga",),)
             assert opened.execute("SELECT count(*) FROM late WHERE id = 'x'").rows == ((1,),)
 
+    def test_numbers_and_days_are_such_in_spite_of_na(self, tmp_path):
+        (tmp_path / "weather.csv").write_text(
+            "city,temp,day,note,code\nOslo,3.5,2024-01-02,dry,NO\nBern,NA,NA,NA,NA\n"
+            "Rome,n/a,2024-01-04,wet,-\n"
+        )
+        with open_database(tmp_path / "weather.csv") as opened:
+            types = {c.name: c.type for c in opened.schema().tables[0].columns}
+            assert types == {
+                "city": "VARCHAR",
+                "temp": "DOUBLE",
+                "day": "DATE",
+                "note": "VARCHAR",
+                "code": "VARCHAR",
+            }
+            rows = opened.execute("SELECT * FROM weather ORDER BY city").rows
+            assert rows == (
+                ("Bern", None, None, "NA", "NA"),
+                ("Oslo", 3.5, "2024-01-02", "dry", "NO"),
+                ("Rome", None, "2024-01-04", "wet", "-"),
+            )
+
+    def test_na_and_types_that_show_late(self, tmp_path):
+        whole = "".join(f"{i}\n" for i in range(30_000))
+        (tmp_path / "halves.csv").write_text(f"v\nNA\n{whole}0.5\n")
+        (tmp_path / "texts.csv").write_text(f"v\nNA\n{whole}x\n")
+        with open_database(tmp_path) as opened:
+            types = {t.name: t.columns[0].type for t in opened.schema().tables}
+            assert types == {"halves": "DOUBLE", "texts": "VARCHAR"}
+            assert opened.execute("SELECT count(*), count(v), max(v) FROM halves").rows == (
+                (30_002, 30_001, 29_999.0),
+            )
+            assert opened.execute("SELECT count(v) FROM texts WHERE v = 'NA'").rows == ((1,),)
+
     def test_too_big_to_copy_are_read_in_place_and_nothing_else_is(self, tmp_path):
         rows = "".join(f"{i},{'x' * 90}\n" for i in range(120_000))
         (tmp_path / "big[1].csv").write_text(f"id,v\n{rows}")

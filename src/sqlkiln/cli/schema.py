@@ -49,7 +49,10 @@ def schema(
         opened.close()
     if found != declared:
         number = sum(len(table.foreign_keys) for table in found.tables)
-        typer.echo(f"no foreign key is declared; {number} are read off names and values", err=True)
+        typer.echo(
+            f"no foreign keys are declared; those shown are read off names and values: {number}",
+            err=True,
+        )
     if table:
         found = only(found, table)
     if as_json:

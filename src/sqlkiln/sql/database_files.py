@@ -8,6 +8,7 @@ import re
 from typing import TYPE_CHECKING
 
 from sqlkiln.core.errors import DatabaseUnreadable
+from sqlkiln.sql.database_samples import quoted
 
 if TYPE_CHECKING:
     import duckdb
@@ -23,6 +24,12 @@ _READERS = {
 _COMPRESSED = (".gz", ".zst")
 _CSV_TRIES = ("", ", sample_size=-1", ", sample_size=-1, encoding='latin-1'")
 """Types guessed from the first rows; from all rows; and for files that are not UTF-8."""
+
+NOTHING = ("NA", "N/A", "n/a", "NULL", "null", "None", "none", "-", ".", "?")
+"""What stands in a CSV file for no value; an empty field does anyway."""
+
+_AMOUNTS = r"BIGINT|DOUBLE|DATE|TIME"
+"""No truth values: a column of NO and NA may be one of countries."""
 
 
 def reader(path: str) -> str | None:
@@ -93,11 +100,14 @@ def _create(connection: "duckdb.DuckDBPyConnection", kind: str, name: str, file:
 
     function = reader(file)
     tries = _CSV_TRIES if function == "read_csv" else ("",)
+    sources = [f"{function}({_literal(_unglobbed(file))}{options}" for options in tries]
+    attempts = [(source, "*") for source in sources]
+    if function == "read_csv" and kind == "TABLE":
+        attempts.insert(0, (sources[0], _without_nothing(connection, sources[0])))
     failure: Exception | None = None
-    for options in tries:
-        source = f"{function}({_literal(_unglobbed(file))}{options})"
+    for source, shown in attempts:
         try:
-            connection.execute(f'CREATE {kind} "{name}" AS SELECT * FROM {source}')  # noqa: S608
+            connection.execute(f'CREATE {kind} "{name}" AS SELECT {shown} FROM {source})')  # noqa: S608
             return True
         except duckdb.OutOfMemoryException:
             return False
@@ -107,6 +117,34 @@ def _create(connection: "duckdb.DuckDBPyConnection", kind: str, name: str, file:
     raise DatabaseUnreadable(
         f"cannot read the data: {file}: {found}; check that it is what its name says"
     )
+
+
+def _without_nothing(connection: "duckdb.DuckDBPyConnection", source: str) -> str:
+    """What to select of a CSV file, so that numbers and dates are such in spite of `NOTHING`.
+
+    A column of texts stays as it is: there `NA` may be Namibia.
+    """
+    import duckdb
+
+    nothing = ", ".join(map(_literal, NOTHING))
+    try:
+        plain = _types(connection, f"{source})")
+        whole = "" if "sample_size" in source else ", sample_size=-1"  # a cast rounds 0.5 silently
+        told = _types(connection, f"{source}{whole}, nullstr=['', {nothing}])")
+    except duckdb.Error:
+        return "*"
+    casts = [
+        f"CAST(CASE WHEN {name} NOT IN ({nothing}) THEN {name} END AS {told[name]}) AS {name}"
+        for name, kind in plain.items()
+        if kind == "VARCHAR" and re.match(_AMOUNTS, told.get(name, kind))
+    ]
+    return f"* REPLACE ({', '.join(casts)})" if casts else "*"
+
+
+def _types(connection: "duckdb.DuckDBPyConnection", source: str) -> dict[str, str]:
+    """Quoted names of columns, and what they hold as far as DuckDB looks."""
+    rows = connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()  # noqa: S608
+    return {quoted(str(row[0])): str(row[1]) for row in rows}
 
 
 def _unglobbed(path: str) -> str:
