@@ -21,6 +21,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from pydantic import TypeAdapter
 
@@ -46,6 +47,9 @@ MOST_ROWS = 200_000
 MOST_VALUES = 1_000
 MOST_CODES = 10_000
 MOST_CODED_TABLES = 40
+MOST_ALIKE = 30
+"""If more columns than these are called alike, only keys and those named for their table count."""
+
 CODE_CHARS = 12
 LONGEST_S = 3.0
 """Then what is found by now has to do."""
@@ -104,6 +108,11 @@ class _Place:
         return keys == [self.column]
 
     @property
+    def is_named_for_its_table(self) -> bool:
+        named = set(_words(self.table.name)) & set(_words(self.column.name))
+        return self.column.primary_key or bool(named)
+
+    @property
     def sql(self) -> tuple[str, str]:
         return quoted(self.column.name), quoted(self.table.name)
 
@@ -127,6 +136,8 @@ class _Reading:
         places = [_Place(t, c) for t in self.schema.tables for c in t.columns]
         chosen: dict[tuple[str, str], _Place] = {}
         for place in places:
+            if self.out_of_time:
+                break
             target = self._target(place, places, chosen)
             if target is not None:
                 chosen[place.id] = target
@@ -155,19 +166,52 @@ class _Reading:
 
     def _likely(self, place: _Place, places: Sequence[_Place]) -> Iterator[tuple[float, _Place]]:
         """Places that it may refer to, each with the share that its values must have there."""
-        for target in places:
-            if target.table is not place.table:
-                least = _named_for(place, target)
-                if least == NAMED and place.is_own_key:
-                    continue  # named for its own table
-                if least is not None and self._is_unique(target):
-                    yield least, target
+        for least, target in self._named(place):
+            own = least == NAMED and place.is_own_key
+            if target.table is not place.table and not own and self._is_unique(target):
+                yield least, target
         if len(self.schema.tables) > MOST_CODED_TABLES or not _may_be_code(place):
             return
         for target in places:
             if target.table is not place.table and _may_be_code(target):
                 if self._is_unique(target) and not self._is_unique(place):
                     yield CODES, target
+
+    def _named(self, place: _Place) -> Iterator[tuple[float, _Place]]:
+        """Places that its name speaks of."""
+        ours = _words(place.column.name)
+        if not (len(ours) == 1 and ours[0] in _SAYS_NOTHING):
+            for target in self._called.get((ALIKE, ours), ()):
+                yield ALIKE, target
+        endings = [ours[start:] for start in range(len(ours))]
+        named = [target for ending in endings for target in self._called.get((NAMED, ending), ())]
+        if not _is_count(place.column.name):
+            named += [target for end in endings for target in self._called.get((CODES, end), ())]
+        for target in {target.id: target for target in named}.values():
+            yield NAMED, target
+
+    @cached_property
+    def _called(self) -> dict[tuple[float, tuple[str, ...]], list[_Place]]:
+        """Columns by how those that refer to them are called.
+
+        That is (ALIKE) just as they are, or (NAMED) with an end like this, or (CODES) with one like
+        that, if it is no count: `winning_pilot` and `pilot.id`, but not `pilots`.
+        """
+        called: dict[tuple[float, tuple[str, ...]], list[_Place]] = {}
+        for place in (_Place(t, c) for t in self.schema.tables for c in t.columns):
+            words, table = _words(place.column.name), _words(place.table.name)
+            ways = {(ALIKE, words)}
+            if set(words) <= _KEY_WORDS:
+                for owner in (table, table[-1:]):
+                    ways |= {(NAMED, (*owner, *words)), (CODES, owner)}
+            elif words[-1] in _KEY_WORDS:
+                ways.add((NAMED, words))  # home_team_id and teams.team_id
+            for way in sorted(ways):
+                called.setdefault(way, []).append(place)
+        for way, of in called.items():
+            if len(of) > MOST_ALIKE:
+                called[way] = [place for place in of if place.is_named_for_its_table]
+        return called
 
     def _is_unique(self, place: _Place) -> bool:
         if place.id not in self._unique:
@@ -236,23 +280,6 @@ class _Reading:
 # --------------------------------------------------------------------------- names
 
 
-def _named_for(place: _Place, target: _Place) -> float | None:
-    """The share that is asked of a column of this name; None if the names say nothing."""
-    ours, theirs = _words(place.column.name), _words(target.column.name)
-    if ours == theirs:
-        return None if len(ours) == 1 and ours[0] in _SAYS_NOTHING else ALIKE
-    table = _words(target.table.name)
-    if set(theirs) <= _KEY_WORDS:
-        for owner in (table, table[-1:]):
-            if _ends(ours, (*owner, *theirs)):
-                return NAMED
-            if _ends(ours, owner) and not _is_count(place.column.name):
-                return NAMED  # winning_pilot and pilot.id
-    if theirs[-1] in _KEY_WORDS and len(theirs) > 1 and _ends(ours, theirs):
-        return NAMED  # home_team_id and teams.team_id
-    return None
-
-
 def _is_count(name: str) -> bool:
     """Whether it may be a number of things: small numbers are among the keys of any table."""
     parts = name_parts(name)
@@ -261,10 +288,6 @@ def _is_count(name: str) -> bool:
 
 def _words(name: str) -> tuple[str, ...]:
     return tuple(map(stem, name_parts(name))) or (name.lower(),)
-
-
-def _ends(words: Sequence[str], with_: Sequence[str]) -> bool:
-    return tuple(words[-len(with_) :]) == tuple(with_)
 
 
 def _may_be_code(place: _Place) -> bool:
