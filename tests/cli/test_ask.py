@@ -129,6 +129,47 @@ def test_a_mended_answer_says_what_was_mended(shop, model):
     assert 0 < answer["confidence"] < 1
 
 
+@pytest.fixture
+def flights(tmp_path):
+    """CSV files that go together by their values alone, and a model that thinks of one of them."""
+    folder = tmp_path / "flights"
+    folder.mkdir()
+    (folder / "airports.csv").write_text("faa,name\nJFK,Kennedy\nSEA,Seattle\nOSL,Oslo\n")
+    legs = "".join(f"{n},{('JFK', 'SEA', 'OSL')[n % 3]},{n}.5\n" for n in range(9))
+    (folder / "flights.csv").write_text(f"number,dest,delay\n{legs}9,JFK,NA\n")
+    path = tmp_path / "flying.json"
+    path.write_text(
+        json.dumps(
+            {
+                "to Kennedy": "SELECT COUNT(*) FROM flights WHERE dest = 'Kennedy'",
+                "delay": "SELECT MAX(delay) FROM flights",
+            }
+        )
+    )
+    return folder, f"scripted:{path}"
+
+
+def test_files_are_joined_by_their_values(flights):
+    folder, model = flights
+    done = ask(folder, "How many flights to Kennedy?", "--json", "--model", model)
+    answer = json.loads(done.stdout)
+    assert answer["rows"] == [[4]]
+    assert answer["sql"] == (
+        "SELECT COUNT(*) FROM flights JOIN airports ON flights.dest = airports.faa "
+        "WHERE airports.name = 'Kennedy'"
+    )
+    assert (
+        "FOREIGN KEY (dest) REFERENCES airports (faa)"
+        in ask(folder, "How many flights to Kennedy?", "--dry-run", "--model", model).stdout
+    )
+
+
+def test_na_among_numbers_is_no_value(flights):
+    folder, model = flights
+    done = ask(folder, "The longest delay?", "--json", "--model", model)
+    assert json.loads(done.stdout)["rows"] == [[8.5]]
+
+
 def test_what_is_not_sure_enough_ends_with_one(shop, model):
     done = ask(shop, "wrong then right", "--model", model, "--min-confidence", "0.99")
     assert done.returncode == 1
