@@ -32,16 +32,13 @@ from sqlkiln.core.plugins import (
     Request,
     Solution,
     Task,
-    Variant,
     Watch,
 )
 from sqlkiln.core.records import OtherReading
-from sqlkiln.prompt.link import Keep, focus, link, value_hints
 from sqlkiln.search import panel
 from sqlkiln.search.compose import Composed, Settings, View, Voter
 from sqlkiln.search.readings import as_run, other_reading
 from sqlkiln.search.sample import uncut
-from sqlkiln.search.shown import ROOMY_TOKENS, said, spelt_otherwise
 from sqlkiln.search.vote import Tally, implies_rows, vote
 
 DEFAULT_VOTES = 8
@@ -142,25 +139,12 @@ class Vote:
     ) -> Sequence[Voter]:
         """Who is asked after the first one."""
         others = self._composed.others(view.task, backend)
-        cut = [Voter("", each, backend) for each in self._otherwise(task, database)]
+        cut = self._composed.cut(task, backend, database)
         left = self._settings.votes - 1 - len(others) - len(cut)
         if self.estimates and others:
             left = 0  # samples of a model bring nothing where others can be asked (docs/LOG.md)
         sampled = [Voter("", _sampled(view.task, seed), backend) for seed in range(1, left + 1)]
         return [*others, *cut, *sampled][: self._settings.votes - 1]
-
-    def _otherwise(self, task: Task, database: Database) -> list[Task]:
-        """The question over the schema cut to what it is about, if that leaves anything out."""
-        if task.vary is None:
-            return []
-        schema = self._composed.schema(database)
-        hits = self._composed.hits(task, database)
-        linked = link(schema, task.question, hits, task.evidence)
-        focused = focus(schema, linked, keep=Keep(), budget_tokens=ROOMY_TOKENS)
-        if focused.schema == schema:
-            return []
-        hints = value_hints(spelt_otherwise(hits, said(task)), focused.schema)
-        return [task.vary(Variant(focused.schema, len(focused.omitted), hints))]
 
 
 def _other(tally: Tally, made: _Made) -> OtherReading | None:

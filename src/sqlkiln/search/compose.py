@@ -17,8 +17,9 @@ The switches, each to be had alone:
   wrong way round is mended from the schema (`sql.repair`), and `Candidate.fixes` tells.
   `mend-value_moved-sort_direction` is the same without these kinds of mends.
 - `retry`: if the database refuses the answer nevertheless, the model is asked once more.
-- `second`: where the answer may well be wrong, other adapters and models are asked too, if there
-  are any, and the answer that is likeliest right is taken (`search.panel`).
+- `second`: where the answer may well be wrong, other adapters and models are asked too, or if there
+  are none, the model once more over the schema cut to what the question is about. The answer that
+  is likeliest right is taken (`search.panel`).
 - `sure`: the answer comes with the probability that it is right (`search.confidence`).
 """
 
@@ -50,13 +51,20 @@ from sqlkiln.core.plugins import (
     Watch,
 )
 from sqlkiln.core.records import DatabaseSchema
-from sqlkiln.prompt.link import value_hints
+from sqlkiln.prompt.link import Keep, focus, link, value_hints
 from sqlkiln.prompt.schema import read_schema
 from sqlkiln.search import panel
 from sqlkiln.search.confidence import judged
 from sqlkiln.search.constrain import within
 from sqlkiln.search.sample import executed, generated
-from sqlkiln.search.shown import fitting, said, spelt_otherwise, told, with_all_columns
+from sqlkiln.search.shown import (
+    ROOMY_TOKENS,
+    fitting,
+    said,
+    spelt_otherwise,
+    told,
+    with_all_columns,
+)
 from sqlkiln.search.spellings import StoredSpellings
 from sqlkiln.sql.repair import KINDS, Kind, repair
 from sqlkiln.sql.values import ValueHit, ValueIndex, open_index
@@ -193,6 +201,8 @@ class Composed:
         view = self.view(task, database)
         first = self.first(view, backend, database, watch)
         others = self.others(view.task, backend)
+        if "second" in self._switches and not others:
+            others = self.cut(task, backend, database)
         if not others:
             return self.judged(first, view.task)
         best = self.with_others(judged(first, view.task), others, database, panel.SETTLED)
@@ -217,6 +227,22 @@ class Composed:
             Voter(one.name, task.vary(one.variant), one.backend or backend, one.required)
             for one in task.others
         ]
+
+    def cut(self, task: Task, backend: Backend, database: Database) -> list[Voter]:
+        """`backend` once more, over what `task` is about alone; nobody if that is the whole schema.
+
+        What is left out cannot mislead it, and what it says twice counts once.
+        """
+        if task.vary is None:
+            return []
+        schema, hits = self.schema(database), self.hits(task, database)
+        linked = link(schema, task.question, hits, task.evidence)
+        focused = focus(schema, linked, keep=Keep(), budget_tokens=ROOMY_TOKENS)
+        if focused.schema == schema:
+            return []
+        hints = value_hints(spelt_otherwise(hits, said(task)), focused.schema)
+        varied = task.vary(Variant(focused.schema, len(focused.omitted), hints))
+        return [Voter("", varied, backend)]
 
     def with_others(
         self, first: Solution, others: Sequence[Voter], database: Database, enough: float
