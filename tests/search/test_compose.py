@@ -583,6 +583,41 @@ def test_a_second_opinion_needs_no_confidence_to_be_told(places):
     assert alone.chosen.sql == EUROPE
 
 
+def alone(places, answers, chances, question="Which codes are in Europe?"):
+    model = Doubting(answers, chances)
+    asked = task(places.schema(), question)
+    strategy = plugins.open_strategy("greedy+second+sure")
+    return strategy.solve(asked, model, places, Watch()), model
+
+
+def test_where_there_is_nobody_else_the_model_is_asked_over_what_it_is_about(places):
+    solution, model = alone(places, [PLAIN, EUROPE], [0.6, 0.99])
+    first, second = ("\n".join(m.content for m in r.messages) for r in model.requests)
+    assert "CREATE TABLE city" in first
+    assert "CREATE TABLE country" in second
+    assert "CREATE TABLE city" not in second
+    assert (solution.chosen.sql, len(solution.candidates)) == (EUROPE, 2)
+    assert solution.features["backed"] == solution.features["opposed"] == 0
+    assert solution.notes[0].startswith("another try of the model was taken: by itself ")
+
+
+def test_what_the_model_says_again_makes_it_no_likelier(places):
+    once, _ = alone(places, [EUROPE, "SELECT x FROM y"], [0.6, 0.6])
+    twice, model = alone(places, [EUROPE, EUROPE], [0.6, 0.6])
+    assert len(model.requests) == 2
+    assert twice.chosen.sql == once.chosen.sql == EUROPE
+    assert twice.features["backed"] == 0
+    assert twice.confidence == pytest.approx(once.confidence, abs=0.01)
+
+
+def test_a_sure_answer_is_not_asked_for_again_nor_one_about_everything(places, monkeypatch):
+    _, model = alone(places, [PLAIN], [0.6], "name country title region code of city and country")
+    assert len(model.requests) == 1
+    monkeypatch.setattr(panel, "SETTLED", 0.3)
+    _, model = alone(places, [EUROPE], [0.99])
+    assert len(model.requests) == 1
+
+
 def test_without_a_second_opinion_the_first_answer_stands(places):
     asked = task(places.schema(), "Which codes are in Europe?", others=(OTHER,))
     model = Overheard([PLAIN])  # takes no adapters
