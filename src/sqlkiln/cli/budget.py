@@ -190,7 +190,8 @@ def _show(curve: Curve, folder: Path) -> None:
 
     table = Table(box=box.SIMPLE_HEAD, header_style="bold")
     for name in ("strategy", "n", "right", "p50", "p95", "US$/1,000"):
-        table.add_column(name, justify="left" if name == "strategy" else "right")
+        justify: Any = "left" if name == "strategy" else "right"
+        table.add_column(name, justify=justify, overflow="fold")
     best = _front(curve)
     for point in curve.points:
         table.add_row(*_cells(point, point.strategy in best))

@@ -8,6 +8,7 @@ from contextlib import suppress
 from sqlkiln.core.errors import QueryError
 from sqlkiln.core.plugins import Database, Limits
 from sqlkiln.prompt.serialize import quote_value
+from sqlkiln.sql.database_samples import quoted
 from sqlkiln.sql.repair_values import Cell, stored_spelling
 from sqlkiln.sql.values import ValueIndex
 
@@ -53,12 +54,12 @@ class StoredSpellings:
         """The texts as a row has them in these columns, but for case and outer spaces."""
         if not all(text.strip() and text.isprintable() for text in texts):
             return None
-        names = [_quoted(column) for column in columns]
+        names = [quoted(column) for column in columns]
         alike = " AND ".join(
             f"LOWER(TRIM({name})) = LOWER({quote_value(text.strip(), _LONGEST)})"
             for name, text in zip(names, texts, strict=True)
         )
-        sql = f"SELECT {', '.join(names)} FROM {_quoted(table)} WHERE {alike} LIMIT 1"  # noqa: S608
+        sql = f"SELECT {', '.join(names)} FROM {quoted(table)} WHERE {alike} LIMIT 1"  # noqa: S608
         with suppress(QueryError):
             for row in self._database.execute(sql, QUICK).rows:
                 return tuple(map(str, row))
@@ -66,7 +67,7 @@ class StoredSpellings:
 
     def lacks(self, table: str, column: str, value: str | int) -> bool:
         """Whether no row has `value`, and some have NULL; not where that takes too long."""
-        name, source = _quoted(column), _quoted(table)
+        name, source = quoted(column), quoted(table)
         has = f"{name} = {value}"
         if isinstance(value, str):
             has = f"CAST({name} AS VARCHAR) = {quote_value(value, _LONGEST)}"
@@ -88,7 +89,7 @@ class StoredSpellings:
 
     def _variants(self, table: str, column: str, value: str) -> list[str] | None:
         """Stored texts that differ in case or outer spaces at most; None if that takes too long."""
-        name, source = _quoted(column), _quoted(table)
+        name, source = quoted(column), quoted(table)
         wanted = quote_value(value.strip(), _LONGEST)
         sql = (
             f"SELECT DISTINCT {name} FROM {source} "  # noqa: S608 (names are quoted, read-only)
@@ -115,7 +116,3 @@ def _same(stored: str, text: str) -> bool:
     if text.casefold() in _ANSWERS:
         return False
     return stored == text or (len(text) > _CODE and stored.casefold() == text.casefold())
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

@@ -98,16 +98,15 @@ def _create(connection: "duckdb.DuckDBPyConnection", kind: str, name: str, file:
     """Whether it could be made; False when a copy would not fit into memory."""
     import duckdb
 
-    function = reader(file)
+    function, path = reader(file), _literal(_unglobbed(file))
     tries = _CSV_TRIES if function == "read_csv" else ("",)
-    sources = [f"{function}({_literal(_unglobbed(file))}{options}" for options in tries]
-    attempts = [(source, "*") for source in sources]
+    attempts = [("*", f"{function}({path}{options})") for options in tries]
     if function == "read_csv" and kind == "TABLE":
-        attempts.insert(0, (sources[0], _without_nothing(connection, sources[0])))
+        attempts.insert(0, (_without_nothing(connection, path), attempts[0][1]))
     failure: Exception | None = None
-    for source, shown in attempts:
+    for shown, source in attempts:
         try:
-            connection.execute(f'CREATE {kind} "{name}" AS SELECT {shown} FROM {source})')  # noqa: S608
+            connection.execute(f'CREATE {kind} "{name}" AS SELECT {shown} FROM {source}')  # noqa: S608
             return True
         except duckdb.OutOfMemoryException:
             return False
@@ -119,7 +118,7 @@ def _create(connection: "duckdb.DuckDBPyConnection", kind: str, name: str, file:
     )
 
 
-def _without_nothing(connection: "duckdb.DuckDBPyConnection", source: str) -> str:
+def _without_nothing(connection: "duckdb.DuckDBPyConnection", path: str) -> str:
     """What to select of a CSV file, so that numbers and dates are such in spite of `NOTHING`.
 
     A column of texts stays as it is: there `NA` may be Namibia.
@@ -128,9 +127,9 @@ def _without_nothing(connection: "duckdb.DuckDBPyConnection", source: str) -> st
 
     nothing = ", ".join(map(_literal, NOTHING))
     try:
-        plain = _types(connection, f"{source})")
-        whole = "" if "sample_size" in source else ", sample_size=-1"  # a cast rounds 0.5 silently
-        told = _types(connection, f"{source}{whole}, nullstr=['', {nothing}])")
+        plain = _types(connection, f"read_csv({path})")
+        # All rows are looked at: a cast to whole numbers would round a late 0.5 and not fail.
+        told = _types(connection, f"read_csv({path}, sample_size=-1, nullstr=['', {nothing}])")
     except duckdb.Error:
         return "*"
     casts = [

@@ -8,6 +8,9 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from sqlkiln.core.errors import EnvironmentFault
+from sqlkiln.core.files import write_atomic
+
 SETTLED_S = 2.0
 """A file that was changed less long ago may change again within the same time stamp."""
 
@@ -36,6 +39,19 @@ def is_settled(found: Sequence[Stamp]) -> bool:
 def state_name(path: Path, found: Sequence[Stamp]) -> str:
     """A name for what is kept of this state; what stands before the '-' is the database's own."""
     return f"{digest(str(path.resolve()))}-{digest(repr(tuple(found)))}"
+
+
+def keep(path: Path, content: bytes, state: str) -> None:
+    """Write what was read of this `state`, and remove what is kept of others of that database.
+
+    A folder that cannot be written only costs time.
+    """
+    with suppress(EnvironmentFault):
+        write_atomic(path, content)
+        for other in path.parent.glob(f"{state.partition('-')[0]}-*{path.suffix}"):
+            if not other.name.startswith(state):
+                with suppress(OSError):
+                    other.unlink()
 
 
 def digest(text: str) -> str:

@@ -8,7 +8,7 @@ their own. A column refers to another table where that has a column which
   `customer_id` and `customers.id`, `home_team_id` and `teams.id`), or, of short codes that are
   called otherwise, holds nearly all of the values (`flights.dest` and `airports.faa`);
 - holds every value once, as far as was looked;
-- holds at least so many of the values as `_Reading` says.
+- holds at least so many of the values as `LEAST` says.
 
 Where a database declares a foreign key, whoever made it was asked, and nothing is added. What is
 found is kept in the cache folder until the database changes. It is for asking; scores go by what is
@@ -22,24 +22,27 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Literal
 
 from pydantic import TypeAdapter
 
 from sqlkiln.core.cache import cache_folder
-from sqlkiln.core.errors import EnvironmentFault, QueryError
-from sqlkiln.core.files import write_atomic
+from sqlkiln.core.errors import QueryError
 from sqlkiln.core.plugins import Database, Limits
 from sqlkiln.core.records import Cell, Column, DatabaseSchema, ForeignKey, Table
 from sqlkiln.sql.database_samples import quoted
-from sqlkiln.sql.database_state import digest, is_settled, stamps, state_name
+from sqlkiln.sql.database_state import digest, is_settled, keep, stamps, state_name
 from sqlkiln.sql.explain_names import kind_of_type
 from sqlkiln.sql.values_words import name_parts, stem
 
 LAYOUT = 1
 """Of what is kept; another number makes it anew."""
 
-ALIKE, NAMED, CODES = 0.5, 0.9, 0.95
-"""The share of a column's values that must be in the other one, by what speaks for the key."""
+Clue = Literal["name", "ending", "values"]
+"""What speaks for a key: the same name, a name that ends like it, or the values alone."""
+
+LEAST: dict[Clue, float] = {"name": 0.5, "ending": 0.9, "values": 0.95}
+"""The share of a column's values that must be in the other one then."""
 
 MOST_ROWS = 200_000
 """So many rows of a table are looked at."""
@@ -86,8 +89,7 @@ def _kept_or_read(schema: DatabaseSchema, database: Database) -> dict[str, tuple
     reading = _Reading(schema, database)
     keys = reading.keys()
     if is_settled(found) and not reading.out_of_time:
-        with suppress(EnvironmentFault):
-            write_atomic(path, _KEYS.dump_json(keys).decode())
+        keep(path, _KEYS.dump_json(keys), state)
     return keys
 
 
@@ -117,6 +119,43 @@ class _Place:
         return quoted(self.column.name), quoted(self.table.name)
 
 
+_Names = dict[tuple[str, ...], list[_Place]]
+
+
+@dataclass(frozen=True)
+class _Called:
+    """Columns by the words with which others refer to them.
+
+    By a name that is the `same`, one that ends like this (`home_team_id` and `teams.id`), or one
+    that ends like their `table` and is no count (`winning_pilot` and `pilot.id`).
+    """
+
+    same: _Names = field(default_factory=dict)
+    ending: _Names = field(default_factory=dict)
+    table: _Names = field(default_factory=dict)
+
+    def add(self, place: _Place) -> None:
+        words, table = _words(place.column.name), _words(place.table.name)
+        self.same.setdefault(words, []).append(place)
+        if set(words) <= _KEY_WORDS:
+            for owner in dict.fromkeys((table, table[-1:])):
+                self.ending.setdefault((*owner, *words), []).append(place)
+                self.table.setdefault(owner, []).append(place)
+        elif words[-1] in _KEY_WORDS:
+            self.ending.setdefault(words, []).append(place)
+
+    def without_crowds(self) -> _Called:
+        """The same with but the likely ones of more than `MOST_ALIKE` that are called alike."""
+
+        def thinned(names: _Names) -> _Names:
+            return {
+                words: [p for p in of if p.is_named_for_its_table] if len(of) > MOST_ALIKE else of
+                for words, of in names.items()
+            }
+
+        return _Called(thinned(self.same), thinned(self.ending), thinned(self.table))
+
+
 @dataclass
 class _Reading:
     """Looks at values, each column once."""
@@ -125,7 +164,7 @@ class _Reading:
     database: Database
     _until: float = field(default_factory=lambda: time.monotonic() + LONGEST_S)
     _unique: dict[tuple[str, str], bool] = field(default_factory=dict)
-    _values: dict[tuple[str, str], tuple[Cell, ...]] = field(default_factory=dict)
+    _read: dict[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def out_of_time(self) -> bool:
@@ -155,63 +194,47 @@ class _Reading:
     ) -> _Place | None:
         """Where the column refers to; of several, where most of its values are."""
         best: tuple[float, _Place] | None = None
-        for least, target in self._likely(place, places):
+        for clue, target in self._likely(place, places):
             turned = chosen.get(target.id)
             if turned is not None and turned.table is place.table:
                 continue  # the other table refers to this one already
-            share = self._share(place, target, least)
-            if share >= least and (best is None or share > best[0]):
+            share = self._coded(place, target) if clue == "values" else self._share(place, target)
+            if share >= LEAST[clue] and (best is None or share > best[0]):
                 best = share, target
         return best[1] if best else None
 
-    def _likely(self, place: _Place, places: Sequence[_Place]) -> Iterator[tuple[float, _Place]]:
-        """Places that it may refer to, each with the share that its values must have there."""
-        for least, target in self._named(place):
-            own = least == NAMED and place.is_own_key
+    def _likely(self, place: _Place, places: Sequence[_Place]) -> Iterator[tuple[Clue, _Place]]:
+        """Places that it may refer to, and what speaks for it."""
+        for clue, target in self._named(place):
+            own = clue == "ending" and place.is_own_key
             if target.table is not place.table and not own and self._is_unique(target):
-                yield least, target
+                yield clue, target
         if len(self.schema.tables) > MOST_CODED_TABLES or not _may_be_code(place):
             return
         for target in places:
             if target.table is not place.table and _may_be_code(target):
                 if self._is_unique(target) and not self._is_unique(place):
-                    yield CODES, target
+                    yield "values", target
 
-    def _named(self, place: _Place) -> Iterator[tuple[float, _Place]]:
+    def _named(self, place: _Place) -> Iterator[tuple[Clue, _Place]]:
         """Places that its name speaks of."""
         ours = _words(place.column.name)
         if not (len(ours) == 1 and ours[0] in _SAYS_NOTHING):
-            for target in self._called.get((ALIKE, ours), ()):
-                yield ALIKE, target
+            for target in self._called.same.get(ours, ()):
+                yield "name", target
         endings = [ours[start:] for start in range(len(ours))]
-        named = [target for ending in endings for target in self._called.get((NAMED, ending), ())]
+        named = [target for end in endings for target in self._called.ending.get(end, ())]
         if not _is_count(place.column.name):
-            named += [target for end in endings for target in self._called.get((CODES, end), ())]
+            named += [target for end in endings for target in self._called.table.get(end, ())]
         for target in {target.id: target for target in named}.values():
-            yield NAMED, target
+            yield "ending", target
 
     @cached_property
-    def _called(self) -> dict[tuple[float, tuple[str, ...]], list[_Place]]:
-        """Columns by how those that refer to them are called.
-
-        That is (ALIKE) just as they are, or (NAMED) with an end like this, or (CODES) with one like
-        that, if it is no count: `winning_pilot` and `pilot.id`, but not `pilots`.
-        """
-        called: dict[tuple[float, tuple[str, ...]], list[_Place]] = {}
+    def _called(self) -> _Called:
+        called = _Called()
         for place in (_Place(t, c) for t in self.schema.tables for c in t.columns):
-            words, table = _words(place.column.name), _words(place.table.name)
-            ways = {(ALIKE, words)}
-            if set(words) <= _KEY_WORDS:
-                for owner in (table, table[-1:]):
-                    ways |= {(NAMED, (*owner, *words)), (CODES, owner)}
-            elif words[-1] in _KEY_WORDS:
-                ways.add((NAMED, words))  # home_team_id and teams.team_id
-            for way in sorted(ways):
-                called.setdefault(way, []).append(place)
-        for way, of in called.items():
-            if len(of) > MOST_ALIKE:
-                called[way] = [place for place in of if place.is_named_for_its_table]
-        return called
+            called.add(place)
+        return called.without_crowds()
 
     def _is_unique(self, place: _Place) -> bool:
         if place.id not in self._unique:
@@ -231,18 +254,8 @@ class _Reading:
         total, filled, distinct = (int(str(cell)) for cell in rows[0])
         return 1 < total == filled == distinct
 
-    def _share(self, place: _Place, target: _Place, least: float) -> float:
-        """The share of the column's values that the target has; 0 if that says nothing."""
-        values = self._distinct(place, MOST_VALUES)
-        if least == CODES:
-            if len(values) < 3 or any(len(str(value)) > CODE_CHARS for value in values):
-                return 0.0
-            there = self._distinct(target, MOST_CODES)
-            if len(there) >= MOST_CODES:
-                return 0.0
-            return len(set(values) & set(there)) / len(values)
-        if not values:
-            return 0.0
+    def _share(self, place: _Place, target: _Place) -> float:
+        """The share of the column's values that the target has; 0 if there are none."""
         name, table = place.sql
         to_name, to_table = target.sql
         known = f"SELECT {to_name} FROM {to_table}"  # noqa: S608 - our own names
@@ -256,17 +269,24 @@ class _Reading:
         total, held = (int(str(cell or 0)) for cell in rows[0])
         return held / total
 
-    def _distinct(self, place: _Place, most: int) -> tuple[Cell, ...]:
-        if place.id not in self._values:
+    def _coded(self, place: _Place, target: _Place) -> float:
+        """The same of short codes; 0 where there are others, too few, or more than are read."""
+        values, there = self._codes(place)[:MOST_VALUES], self._codes(target)
+        if len(values) < 3 or len(there) >= MOST_CODES or max(map(len, values)) > CODE_CHARS:
+            return 0.0
+        return len(set(values) & set(there)) / len(values)
+
+    def _codes(self, place: _Place) -> tuple[str, ...]:
+        """The texts of a column, each once, of longer ones only that they are longer."""
+        if place.id not in self._read:
             name, table = place.sql
-            self._values[place.id] = tuple(
-                row[0]
-                for row in self._ask(
-                    f"SELECT DISTINCT {name} FROM (SELECT {name} FROM {table} "  # noqa: S608
-                    f"WHERE {name} IS NOT NULL LIMIT {MOST_ROWS}) AS taken LIMIT {MOST_CODES}"
-                )
+            rows = self._ask(
+                f"SELECT DISTINCT SUBSTR({name}, 1, {CODE_CHARS + 1}) "  # noqa: S608
+                f"FROM (SELECT {name} FROM {table} WHERE {name} IS NOT NULL "
+                f"LIMIT {MOST_ROWS}) AS taken LIMIT {MOST_CODES}"
             )
-        return self._values[place.id][:most]
+            self._read[place.id] = tuple(str(row[0]) for row in rows)
+        return self._read[place.id]
 
     def _ask(self, sql: str) -> Sequence[tuple[Cell, ...]]:
         if self.out_of_time:

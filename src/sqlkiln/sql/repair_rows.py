@@ -24,7 +24,7 @@ LAST = ("lastname", "familyname", "surname", "lname", "namelast", "namefamily", 
 
 _NOTHING = frozenset({"", "null", "none", "nil", "n/a", "na", "nan", "-", "unknown", "missing"})
 _ASKS_FOR_NOTHING = re.compile(
-    r"\b(no|not|never|without|missing|lack\w*|unknown|empty|blank|null|n't|yet|undefined|unset)\b"
+    r"\b(no|not|never|without|missing|lack\w*|unknown|empty|blank|null|yet|undefined|unset)\b"
     r"|n't\b"
 )
 _WORDS_OF_A_NAME = 6
@@ -46,7 +46,6 @@ class Rows(Protocol):
 def name_split(statement: Statement, rows: Rows) -> Mend | None:
     """Compare first and last name apart, where a whole name is compared with one of them."""
     for node, column, read, text in _equalities(statement):
-        where = place(node.this), place(node.expression)
         names = _columns_of_names(read, column.name)
         if names is None or read.table is None or not text.is_string or isinstance(node, exp.NEQ):
             continue
@@ -54,7 +53,7 @@ def name_split(statement: Statement, rows: Rows) -> Mend | None:
             continue
         found = _split(rows, read.table, names, text.name)
         span = _span(statement, node)
-        if found is None or span is None or None in where[1:]:
+        if found is None or span is None:
             continue
         owner = statement.sql[span[0] : span[2]]
         parts = [
@@ -62,7 +61,7 @@ def name_split(statement: Statement, rows: Rows) -> Mend | None:
             for name, stored in zip(names, found, strict=True)
         ]
         written = " AND ".join(parts)
-        if isinstance(node.parent, exp.Or | exp.Not):
+        if not isinstance(node.parent, exp.Where | exp.And | exp.Paren):
             written = f"({written})"
         detail = f"took {_literal(text.name)} for a first and a last name, in {' and '.join(names)}"
         return Mend(Fix("name_split", detail), (Edit(span[0], span[1], written),))

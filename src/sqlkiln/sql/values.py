@@ -19,11 +19,9 @@ from types import TracebackType
 from typing import Self
 
 from sqlkiln.core.cache import cache_folder
-from sqlkiln.core.errors import EnvironmentFault
-from sqlkiln.core.files import write_atomic
 from sqlkiln.core.plugins import Database
 from sqlkiln.core.records import DatabaseSchema
-from sqlkiln.sql.database_state import digest, is_settled, stamps, state_name
+from sqlkiln.sql.database_state import digest, is_settled, keep, stamps, state_name
 from sqlkiln.sql.values_match import Match, matches
 from sqlkiln.sql.values_question import Asked, Span
 from sqlkiln.sql.values_read import Bounds, may_hold_text, read_texts
@@ -159,7 +157,7 @@ def open_index(
         content = image_of(read_texts(database, schema, bounds, known))
         store = Store(content)
         if is_settled(found):
-            _keep(path, content, state)
+            keep(path, content, state)
     facts = IndexFacts(
         columns=len(store.places),
         texts=store.texts,
@@ -175,16 +173,6 @@ def _load(path: Path) -> Store | None:
     with suppress(OSError, ValueError):
         return Store(path.read_bytes())
     return None
-
-
-def _keep(path: Path, content: bytes, state: str) -> None:
-    """Write the index, and remove those of other states of the same database."""
-    with suppress(EnvironmentFault):
-        write_atomic(path, content)
-        for other in path.parent.glob(f"{state.partition('-')[0]}-*.bin"):
-            if not other.name.startswith(state):
-                with suppress(OSError):
-                    other.unlink()
 
 
 def _wanted(schema: DatabaseSchema, bounds: Bounds) -> str:
