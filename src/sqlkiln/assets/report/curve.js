@@ -12,6 +12,7 @@ function secondsChart(width) {
   const best = timed.filter((d) => d.front).sort((a, b) => a.p95_s - b.p95_s);
   const least = Math.min(...timed.map((d) => d.p50_s));
   const most = Math.max(...timed.map((d) => d.p95_s));
+  const middle = Math.sqrt(least * most);
   return Plot.plot({
     width,
     height: 380,
@@ -36,10 +37,11 @@ function secondsChart(width) {
       Plot.ruleY(timed, { x1: "p50_s", x2: "p95_s", y: "score", stroke: ofRun, strokeOpacity: 0.6 }),
       Plot.dot(timed, { x: "p50_s", y: "score", symbol: "times", stroke: ofRun, r: 3.5 }),
       Plot.dot(timed, { x: "p95_s", y: "score", fill: ofRun, fillOpacity: (d) => (d.front ? 1 : 0.45), r: 5 }),
-      Plot.text(timed, {
-        x: "p95_s", y: "score", text: "strategy", textAnchor: "start", dx: 9, dy: -9,
+      // Written towards the middle, so that a long name stays inside.
+      ...["start", "end"].map((side) => Plot.text(timed.filter((d) => (d.p95_s > middle) === (side === "end")), {
+        x: "p95_s", y: "score", text: "strategy", textAnchor: side, dx: side === "end" ? -9 : 9, dy: -9,
         fill: "currentColor", stroke: "var(--card)", strokeWidth: 4,
-      }),
+      })),
       Plot.tip(timed, Plot.pointer({
         ...TIP, x: "p95_s", y: "score",
         title: (d) => `${d.strategy}\n${percent(d.score)} (${span(d)}), ${d.right} of ${plural(d.n, "row")}\n` +
