@@ -85,3 +85,38 @@ def test_an_unknown_dataset_is_refused():
     done = data("check", "--dataset", "nothing")
     assert done.returncode == 2
     assert "unknown datasets entry: 'nothing'; known are " in done.stderr
+
+
+def test_dates_are_asked_about_and_the_file_can_be_trained_on(folder, tmp_path):
+    rows = [(n, f"202{n % 3}-0{n % 9 + 1}-11") for n in range(20)]
+    create_sqlite(
+        folder / "shop.sqlite", "CREATE TABLE sale (id INTEGER, sold_on TEXT)", {"sale": rows}
+    )
+    file = tmp_path / "dates.jsonl"
+    places = (folder / "shop.sqlite", folder / "home.sqlite")
+    done = data("dates", *places, "--out", file, "--count", 12)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"{file}: 12 questions over 1 databases; 1 have no dates\n"
+    made = [json.loads(line) for line in file.read_text().splitlines()]
+    assert [row["db_id"] for row in made] == ["shop"] * 12
+    run = tmp_path / "run"
+    done = data("prepare", "--source", f"jsonl:dates@{tmp_path}", "--out", run)
+    assert done.returncode == 0, done.stderr
+    lines = (run / "demonstrations.jsonl").read_text().splitlines()
+    assert {json.loads(line)["question"] for line in lines} == {row["question"] for row in made}
+
+
+def test_dates_of_nothing_are_a_clear_error(folder):
+    done = data("dates", folder / "home.sqlite", "--out", folder / "no.jsonl")
+    assert (done.returncode, (folder / "no.jsonl").exists()) == (2, False)
+    assert "none of 1 databases has a column of them" in done.stderr
+    done = data("dates", "--out", folder / "no.jsonl")
+    assert done.returncode == 2
+    assert "no databases given" in done.stderr
+
+
+def test_dates_of_the_databases_of_a_dataset(folder):
+    done = data("dates", "--dataset", "samples", "--out", folder / "d.jsonl", "--count", 3)
+    assert done.returncode == 0, done.stderr
+    made = [json.loads(line) for line in (folder / "d.jsonl").read_text().splitlines()]
+    assert len({row["db_id"] for row in made}) > 3

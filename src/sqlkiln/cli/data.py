@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sqlkiln.cli import prepare
+from sqlkiln.cli import dates, prepare
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -26,6 +26,7 @@ _data = typer.Typer(
 def register(app: typer.Typer) -> None:
     """Add the `data` commands."""
     prepare.register(_data)
+    dates.register(_data)
     app.add_typer(_data, name="data")
 
 

@@ -10,6 +10,7 @@ from sqlkiln.core.records import DatabaseSchema
 from sqlkiln.prompt.link import Focused, focus, link
 from sqlkiln.prompt.serialize import serialize
 from sqlkiln.sql.values import ValueHit
+from sqlkiln.sql.values_words import fold
 
 ROOMY_TOKENS = 1500
 """Schemas up to about so many tokens are shown whole."""
@@ -62,9 +63,17 @@ def spelt_otherwise(hits: Sequence[ValueHit], question: str) -> tuple[ValueHit, 
     """Those of `hits` whose value does not stand in `question` (or its evidence) as it is.
 
     What does is copied by the model anyway, and a hint of it is copied where it does not belong.
+    Where some value is all that was said ('Texas'), others that only contain it ('Texas County')
+    were not meant.
     """
 
     def stands(value: str) -> bool:
         return re.search(rf"(?<!\w){re.escape(value)}(?!\w)", question) is not None
 
-    return tuple(hit for hit in hits if not stands(hit.value))
+    whole = {fold(hit.phrase) for hit in hits if fold(hit.value) == fold(hit.phrase)}
+    return tuple(
+        hit
+        for hit in hits
+        if not stands(hit.value)
+        and (fold(hit.phrase) not in whole or fold(hit.value) == fold(hit.phrase))
+    )

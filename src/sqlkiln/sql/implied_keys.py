@@ -18,10 +18,10 @@ declared.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Literal
 
 from pydantic import TypeAdapter
@@ -35,7 +35,7 @@ from sqlkiln.sql.database_state import digest, is_settled, keep, stamps, state_n
 from sqlkiln.sql.explain_names import kind_of_type
 from sqlkiln.sql.values_words import name_parts, stem
 
-LAYOUT = 1
+LAYOUT = 2
 """Of what is kept; another number makes it anew."""
 
 Clue = Literal["name", "ending", "values"]
@@ -43,6 +43,9 @@ Clue = Literal["name", "ending", "values"]
 
 LEAST: dict[Clue, float] = {"name": 0.5, "ending": 0.9, "values": 0.95}
 """The share of a column's values that must be in the other one then."""
+
+LEAST_TEXTS = 0.8
+"""The same of texts whose name ends like it: that they are the same by chance is less likely."""
 
 MOST_ROWS = 200_000
 """So many rows of a table are looked at."""
@@ -54,14 +57,20 @@ MOST_ALIKE = 30
 """If more columns than these are called alike, only keys and those named for their table count."""
 
 CODE_CHARS = 12
+PREFIX_CHARS = 3
+"""What all columns of a table begin with is short: `customer` in `customer_id` is a name."""
+
 LONGEST_S = 3.0
 """Then what is found by now has to do."""
 
 _LIMITS = Limits(timeout_s=1.0, max_rows=MOST_CODES)
-_KEY_WORDS = frozenset({"id", "code", "key", "no", "nr", "num", "number", "uid", "uuid"})
+_KEY_WORDS = frozenset(map(stem, "id code key no nr num number uid uuid".split()))
 _SAYS_NOTHING = _KEY_WORDS | frozenset(
-    "name title type date year month day hour time status state description value count rank notes "
-    "active city country address email phone comment url".split()
+    map(
+        stem,
+        "name title type date year month day hour time status state description value count rank "
+        "notes active city country address email phone comment url".split(),
+    )
 )
 _COUNTS = frozenset({"num", "number", "no", "count", "total", "max", "min", "avg", "average"})
 _KEYS = TypeAdapter(dict[str, tuple[ForeignKey, ...]])
@@ -110,8 +119,14 @@ class _Place:
         return keys == [self.column]
 
     @property
+    def words(self) -> tuple[str, ...]:
+        """Those of the column's name, without what all columns of its table begin with."""
+        words = _words(self.column.name)
+        return words[1:] if _is_prefixed(self.table) and len(words) > 1 else words
+
+    @property
     def is_named_for_its_table(self) -> bool:
-        named = set(_words(self.table.name)) & set(_words(self.column.name))
+        named = set(_words(self.table.name)) & set(self.words)
         return self.column.primary_key or bool(named)
 
     @property
@@ -135,7 +150,7 @@ class _Called:
     table: _Names = field(default_factory=dict)
 
     def add(self, place: _Place) -> None:
-        words, table = _words(place.column.name), _words(place.table.name)
+        words, table = place.words, _words(place.table.name)
         self.same.setdefault(words, []).append(place)
         if set(words) <= _KEY_WORDS:
             for owner in dict.fromkeys((table, table[-1:])):
@@ -174,12 +189,13 @@ class _Reading:
         """By table, in the order of columns."""
         places = [_Place(t, c) for t in self.schema.tables for c in t.columns]
         chosen: dict[tuple[str, str], _Place] = {}
-        for place in places:
-            if self.out_of_time:
-                break
-            target = self._target(place, places, chosen)
-            if target is not None:
-                chosen[place.id] = target
+        for likely in (self._named, partial(self._coded_alike, places)):
+            for place in places:
+                if self.out_of_time:
+                    break
+                target = self._target(place, likely(place), chosen)
+                if target is not None:
+                    chosen[place.id] = target
         keys: dict[str, list[ForeignKey]] = {}
         for (table, column), to in chosen.items():
             keys.setdefault(table, []).append(
@@ -190,25 +206,28 @@ class _Reading:
         return {table: tuple(of) for table, of in keys.items()}
 
     def _target(
-        self, place: _Place, places: Sequence[_Place], chosen: dict[tuple[str, str], _Place]
+        self,
+        place: _Place,
+        likely: Iterable[tuple[Clue, _Place]],
+        chosen: dict[tuple[str, str], _Place],
     ) -> _Place | None:
         """Where the column refers to; of several, where most of its values are."""
+        if place.id in chosen:
+            return None
         best: tuple[float, _Place] | None = None
-        for clue, target in self._likely(place, places):
+        for clue, target in likely:
             turned = chosen.get(target.id)
             if turned is not None and turned.table is place.table:
                 continue  # the other table refers to this one already
             share = self._coded(place, target) if clue == "values" else self._share(place, target)
-            if share >= LEAST[clue] and (best is None or share > best[0]):
+            if share >= _least(clue, place) and (best is None or share > best[0]):
                 best = share, target
         return best[1] if best else None
 
-    def _likely(self, place: _Place, places: Sequence[_Place]) -> Iterator[tuple[Clue, _Place]]:
-        """Places that it may refer to, and what speaks for it."""
-        for clue, target in self._named(place):
-            own = clue == "ending" and place.is_own_key
-            if target.table is not place.table and not own and self._is_unique(target):
-                yield clue, target
+    def _coded_alike(
+        self, places: Sequence[_Place], place: _Place
+    ) -> Iterator[tuple[Clue, _Place]]:
+        """Places whose values alone may say that it refers to them."""
         if len(self.schema.tables) > MOST_CODED_TABLES or not _may_be_code(place):
             return
         for target in places:
@@ -217,8 +236,14 @@ class _Reading:
                     yield "values", target
 
     def _named(self, place: _Place) -> Iterator[tuple[Clue, _Place]]:
-        """Places that its name speaks of."""
-        ours = _words(place.column.name)
+        """Places that its name speaks of, and that may be referred to."""
+        for clue, target in self._called_alike(place):
+            own = clue == "ending" and place.is_own_key
+            if target.table is not place.table and not own and self._is_unique(target):
+                yield clue, target
+
+    def _called_alike(self, place: _Place) -> Iterator[tuple[Clue, _Place]]:
+        ours = place.words
         if not (len(ours) == 1 and ours[0] in _SAYS_NOTHING):
             for target in self._called.same.get(ours, ()):
                 yield "name", target
@@ -303,7 +328,20 @@ class _Reading:
 def _is_count(name: str) -> bool:
     """Whether it may be a number of things: small numbers are among the keys of any table."""
     parts = name_parts(name)
-    return bool(set(parts) & _COUNTS) or parts[-1:] != _words(name)[-1:]
+    return bool(set(parts) & _COUNTS) or any(part.endswith("s") for part in parts[-1:])
+
+
+def _is_prefixed(table: Table) -> bool:
+    """Whether all its columns begin alike, as `l_orderkey` and `l_tax` do."""
+    first = {_words(column.name)[0] for column in table.columns}
+    if len(table.columns) < 3 or len(first) > 1 or len(min(first)) > PREFIX_CHARS:
+        return False
+    return all(len(_words(column.name)) > 1 for column in table.columns)
+
+
+def _least(clue: Clue, place: _Place) -> float:
+    is_text = clue == "ending" and kind_of_type(place.column.type) == "text"
+    return LEAST_TEXTS if is_text else LEAST[clue]
 
 
 def _words(name: str) -> tuple[str, ...]:

@@ -9,9 +9,10 @@ becomes, on one line, over tables that are linked by a foreign key,
 
 A name is mended only where the database is sure to refuse the query as it is, and only if nothing
 of that kind is left then: what runs comes back unchanged, byte for byte, and so does what cannot
-be mended whole. Only five kinds change what a query returns: `value_spelling`, `value_moved`,
-`name_split` and `no_value` where what is compared is in no cell of its column, and `sort_direction`
-where LIMIT keeps the other end of the order than the question plainly asks for (`sql.direction`).
+be mended whole. Only seven kinds change what a query returns: `value_spelling`, `value_moved`,
+`name_split` and `no_value` where what is compared is in no cell of its column, `date_compared` and
+`date_function` where no date fulfils it, or every one, and `sort_direction` where LIMIT keeps the
+other end of the order than the question plainly asks for (`sql.direction`).
 
 The text is changed where the mended names stand, and stays as it was everywhere else: a query that
 is written anew from its parse would come out changed even where nothing was wrong, and with what a
@@ -31,6 +32,8 @@ from sqlkiln.core.errors import UsageError
 from sqlkiln.core.records import DatabaseSchema
 from sqlkiln.sql.direction import turned
 from sqlkiln.sql.repair_clauses import clause_order
+from sqlkiln.sql.repair_date_functions import date_function
+from sqlkiln.sql.repair_dates import date_compared
 from sqlkiln.sql.repair_joins import missing_join
 from sqlkiln.sql.repair_keys import join_key, joined_with_itself, key_to_itself, linked_key
 from sqlkiln.sql.repair_names import (
@@ -119,10 +122,15 @@ def repair(
             text = edited(text, mend.edits)
             fixes.append(mend.fix)
             statement = read_statement(text, schema)
+    if "date_function" in kinds:
+        text = _with_functions(text, schema, fixes)
+        statement = read_statement(text, schema)
     if statement is not None and statement.faults:
         statement = _without_faults(statement, kinds, fixes)
     if statement is None:
         return Repaired(sql)
+    if "date_compared" in kinds:
+        statement = _with_values(statement, date_compared, fixes)
     if isinstance(spellings, Rows) and "name_split" in kinds:
         statement = _with_values(statement, partial(name_split, rows=spellings), fixes)
     if spellings is not None and "value_spelling" in kinds:
@@ -135,6 +143,14 @@ def repair(
     if question and "sort_direction" in kinds:
         statement = _with_order(statement, question, fixes)
     return Repaired(statement.sql, tuple(fixes))
+
+
+def _with_functions(sql: str, schema: DatabaseSchema, fixes: list[Fix]) -> str:
+    """`sql` with functions of dates that the engine has. Adds to `fixes`."""
+    while len(fixes) < MOST_MENDS and (mend := date_function(sql, schema)):
+        sql = edited(sql, mend.edits)
+        fixes.append(mend.fix)
+    return sql
 
 
 def _kinds(only: Collection[Kind] | None, off: Collection[Kind]) -> set[Kind]:

@@ -11,6 +11,7 @@ from sqlglot import exp
 Kind = Literal[
     "clause_order",
     "quoting",
+    "date_function",
     "unknown_table",
     "join_key",
     "unknown_column",
@@ -19,6 +20,7 @@ Kind = Literal[
     "missing_join",
     "needless_join",
     "ambiguous",
+    "date_compared",
     "name_split",
     "value_spelling",
     "value_moved",
