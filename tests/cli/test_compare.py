@@ -40,6 +40,20 @@ def test_sure_differences_are_called_so_and_long_lists_are_cut(write_run):
     assert "so B is worse than A" in worse
 
 
+def test_a_few_rows_all_on_one_side_tell_nothing_yet(write_run):
+    before = {f"q{n:03}": float(n % 2) for n in range(200)}
+    few = before | {f"q{n:03}": 1.0 for n in (0, 2, 4, 6)}
+    many = few | {f"q{n:03}": 1.0 for n in (8, 10)}
+    a = write_run("a", before)
+    done = command("compare", a, write_run("few", few)).stdout.splitlines()
+    assert done[3].startswith("B - A: +2.00 points (95% interval +0.")  # and so above nothing
+    assert done[3].endswith("p = 0.125")
+    assert done[4] == "so the rows do not tell which is better"
+    done = command("compare", a, write_run("many", many)).stdout.splitlines()
+    assert done[3].endswith("p = 0.0312")
+    assert done[4] == "so B is better than A"
+
+
 def test_json_holds_every_row(write_run):
     a, b = write_run("a", A), write_run("b", B | {"q7": 1.0})
     done = command("compare", a, b, "--json")

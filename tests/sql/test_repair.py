@@ -1,13 +1,14 @@
 import json
 import sqlite3
 import time
+from contextlib import closing
 
 import duckdb
 import pytest
 
 from sqlkiln.core import plugins
 from sqlkiln.core.errors import QueryError, UsageError
-from sqlkiln.core.plugins import DatasetOptions
+from sqlkiln.core.plugins import DatasetOptions, Limits
 from sqlkiln.core.records import Column, DatabaseSchema, ForeignKey, Table
 from sqlkiln.sql.database_build import create_sqlite
 from sqlkiln.sql.repair import Repaired, repair
@@ -796,3 +797,21 @@ def test_every_gold_of_spider_comes_back_unchanged(spider_data, step):
             database.close()
         assert repair(gold, schemas[db_id]) == Repaired(gold)
     assert len(schemas) > 50
+
+
+def test_a_table_and_its_column_are_not_one_name(tmp_path):
+    path = tmp_path / "shop.sqlite"
+    ddl = 'CREATE TABLE "Order" (Id INTEGER, Total REAL, "a.b" TEXT)'
+    create_sqlite(path, ddl, {"Order": [(1, 2.0, "x"), (2, 3.0, "y")]})
+    with closing(plugins.open_database(path, Limits())) as database:
+        schema = database.schema()
+        found = repair('SELECT SUM("Order.Total") FROM "Order" WHERE "order.Id" > 0', schema)
+        assert found.sql == 'SELECT SUM("Order".Total) FROM "Order" WHERE "order".Id > 0'
+        assert database.execute(found.sql).rows == ((5.0,),)
+        assert [fix.kind for fix in found.fixes] == ["quoting"]
+        for sql in (
+            'SELECT "a.b" FROM "Order"',
+            "SELECT 'Order.Total' FROM \"Order\"",
+            'SELECT "Order.Nothing" FROM "Order"',
+        ):
+            assert repair(sql, schema).sql == sql

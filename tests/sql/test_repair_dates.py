@@ -128,6 +128,12 @@ def test_what_the_engine_has_or_nobody_knows_is_left(sqlite, what):
         ("strftime('%Y', day) = 2014", [8, 9]),
         ("strftime('%Y', day) BETWEEN 2013 AND 2014", [7, 8, 9]),
         ("YEAR(day) = 2014 AND MONTH(day) = 5", [8, 9]),
+        ("strftime('%m', day) = 'May'", [8, 9]),
+        ("strftime('%w', day) = 'Thursday'", [8, 10]),
+        ("strftime('%Y-%m', day) = '2014-05-01'", [8]),
+        ("strftime('%Y', day) = '2014-05'", [8, 9]),
+        ("strftime('%Y-%m', day) = '2014'", [8, 9]),
+        ("strftime('%m', day) IN ('2013-04', '2015-12')", [7, 10]),
     ],
 )
 def test_a_comparison_is_mended_to_what_it_means(sqlite, duckdb, condition, expected):
@@ -148,7 +154,11 @@ def test_a_comparison_is_mended_to_what_it_means(sqlite, duckdb, condition, expe
         "season BETWEEN 2013 AND 2014",
         "day LIKE '2014-05%'",
         "strftime('%Y', day) = '2014'",
-        "strftime('%m', day) = 'May'",
+        "strftime('%d', day) = 'May'",
+        "strftime('%m', day) = 'spring'",
+        "strftime('%Y-%m', day) = '2014-05'",
+        "strftime('%Y-%m-%d', day) = '2014-05-01'",
+        "strftime('%d', day) = '05'",
         "amount = 2014",
     ],
 )

@@ -9,6 +9,7 @@ import typer
 
 if TYPE_CHECKING:
     from sqlkiln.evaluate.compare import RunComparison
+    from sqlkiln.scoring.paired import Paired
 
 LISTED = 20
 
@@ -53,7 +54,7 @@ def _show(found: RunComparison) -> None:
         f"({paired.interval.confidence:.0%} interval {low:+.2f} to {high:+.2f}); "
         f"McNemar's exact p = {_short(paired.p)}"
     )
-    typer.echo(f"so {_verdict(low, high)}")
+    typer.echo(f"so {_verdict(paired)}")
     for title, ids in (("gained", paired.gained), ("lost", paired.lost)):
         typer.echo(f"{title} {len(ids)}{': ' if ids else ''}{_listed(ids)}")
 
@@ -62,10 +63,13 @@ def _short(p: float) -> str:
     return f"{p:.3g}" if p >= 1e-4 else f"{p:.1e}"
 
 
-def _verdict(low: float, high: float) -> str:
-    if low > 0:
-        return "B is better than A"
-    return "B is worse than A" if high < 0 else "the rows do not tell which is better"
+def _verdict(paired: Paired) -> str:
+    """Which is better, if both say so: of few rows that differ, the interval is too sure."""
+    low, high = paired.interval.low, paired.interval.high
+    counted = abs(paired.difference * paired.n - (len(paired.gained) - len(paired.lost))) < 1e-6
+    if (low > 0 or high < 0) and (paired.p < 1 - paired.interval.confidence or not counted):
+        return "B is better than A" if low > 0 else "B is worse than A"
+    return "the rows do not tell which is better"
 
 
 def _listed(ids: tuple[str, ...]) -> str:

@@ -48,6 +48,7 @@ from sqlkiln.sql.repair_names import (
     unquoted_names,
 )
 from sqlkiln.sql.repair_needless import needless_join
+from sqlkiln.sql.repair_reserved import quoted_as_one
 from sqlkiln.sql.repair_rows import Rows, name_split, no_value
 from sqlkiln.sql.repair_statement import Statement, read_statement
 from sqlkiln.sql.repair_tables import wrong_table, wrong_table_anyway
@@ -61,9 +62,10 @@ MOST_MENDS = 24
 
 _TEXT_STEPS: tuple[tuple[Kind, Callable[[str, DatabaseSchema], Mend | None]], ...] = (
     ("clause_order", clause_order),
+    ("quoting", quoted_as_one),
     ("quoting", unquoted_names),
 )
-"""What is tried on the text; quotes only where it cannot be parsed."""
+"""What is tried on the text; the last only where it cannot be parsed."""
 
 _STEPS: tuple[tuple[Kind, Callable[[Statement], Mend | None]], ...] = (
     ("quoting", quoting),
@@ -116,7 +118,7 @@ def repair(
     text, fixes = sql, list[Fix]()
     statement = read_statement(text, schema)
     for kind, find in _TEXT_STEPS:
-        wanted = kind in kinds and (statement is None or kind == "clause_order")
+        wanted = kind in kinds and (statement is None or find is not unquoted_names)
         mend = find(text, schema) if wanted else None
         if mend is not None:
             text = edited(text, mend.edits)

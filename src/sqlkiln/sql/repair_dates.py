@@ -25,8 +25,11 @@ _YEAR = re.compile(r"[12]\d{3}")
 _YEAR_AND_MONTH = re.compile(r"([12]\d{3})-(0[1-9]|1[0-2])")
 _PARTS = ((_YEAR, "%Y", "year"), (_YEAR_AND_MONTH, "%Y-%m", "month"))
 _DAY = re.compile(r"[12]\d{3}-\d\d-\d\d")
+_WHOLES = ((_DAY, "%Y-%m-%d", "day"), *_PARTS)
+_NARROWER = ("%Y", "%m", "%d", "%Y-%m")
 _IS_DATE = re.compile(r"^(DATE|TIMESTAMP|DATETIME)\b", re.IGNORECASE)
 _MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
+_WEEKDAYS = "sun mon tue wed thu fri sat".split()
 _NAMED = re.compile(r"%?(?P<month>[a-z]{3,9})[ ,%]+(?P<year>[12]\d{3})%?", re.IGNORECASE)
 _SLASHED = re.compile(r"%?(?:0?(?P<month>\d|1[0-2])/)(?:%/|\d\d?/)?(?P<year>[12]\d{3})%?")
 _ANY_DAY = re.compile(r"(?:%/)+(?P<year>[12]\d{3})%?")
@@ -51,14 +54,35 @@ def _part_of_date(statement: Statement, node: exp.Expr) -> Mend | None:
     shape = node.this
     if isinstance(node, exp.Like) or not isinstance(shape, exp.TimeToStr):
         return None
-    width = next((_WIDTH[f] for f in (shape.text("format"), shape.name) if f in _WIDTH), None)
+    form = next((f for f in (shape.args.get("format"), shape.this) if _is_format(f)), None)
+    constants = list(_constants(node))
+    if form is None or not constants:
+        return None
+    texts = [literal.name for literal in constants]
+    fitting = next((f for p, f, _ in _WHOLES if all(p.fullmatch(text) for text in texts)), None)
+    where = place(form)
+    if fitting not in (None, form.name) and form.name in _NARROWER and where is not None:
+        detail = f"took {fitting!r} of the date, to compare it with {texts[0]!r}"
+        return Mend(Fix("date_compared", detail), (Edit(*where, f"'{fitting}'"),))
+    return _as_digits(statement, node, constants, form.name)
+
+
+def _is_format(argument: exp.Expr | None) -> bool:
+    return isinstance(argument, exp.Literal) and argument.is_string and "%" in argument.name
+
+
+def _as_digits(
+    statement: Statement, node: exp.Expr, constants: list[exp.Literal], part: str
+) -> Mend | None:
+    """Numbers, names, and texts that are too short, as texts of as many digits as `part` has."""
     edits = []
-    for literal in _constants(node):
-        digits = literal.name
+    width = _WIDTH.get(part)
+    for literal in constants:
+        digits = _number(literal.name, part)
         where = place(literal)
         if width is None or where is None or not digits.isdecimal() or len(digits) > width:
             return None
-        if literal.is_string and len(digits) == width:
+        if literal.is_string and literal.name == digits.zfill(width):
             continue
         if statement.is_sqlite or literal.is_string or not isinstance(node, _COMPARED):
             edits.append(Edit(*where, f"'{digits.zfill(width)}'"))
@@ -66,6 +90,13 @@ def _part_of_date(statement: Statement, node: exp.Expr) -> Mend | None:
         return None
     detail = f"compared a part of a date with the text {edits[0].text}, as strftime gives it"
     return Mend(Fix("date_compared", detail), tuple(edits))
+
+
+def _number(text: str, part: str) -> str:
+    """`May` as 5 and `Monday` as 1, as strftime counts them; other texts as they are."""
+    names, first = {"%m": (_MONTHS, 1), "%w": (_WEEKDAYS, 0)}.get(part, ([], 0))
+    short = text.strip().lower()[:3]
+    return str(names.index(short) + first) if short in names else text
 
 
 def _constants(node: exp.Expr) -> Iterator[exp.Literal]:

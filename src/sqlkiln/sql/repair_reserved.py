@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from sqlglot import exp
+import sqlglot
+from sqlglot import TokenType, exp
+from sqlglot.errors import SqlglotError
 
 from sqlkiln.core.records import DatabaseSchema
-from sqlkiln.sql.repair_text import fold, place
+from sqlkiln.sql.repair_text import Edit, Fix, Mend, fold, place, quote_identifier
 
 IN_SQLITE = frozenset(
     """ADD ALL ALTER AND AS AUTOINCREMENT BETWEEN CASE CHECK COLLATE COMMIT CONSTRAINT CREATE
@@ -60,6 +62,30 @@ def ill_quoted(
     for alias in aliases if is_sqlite else ():
         if alias is not None and _is_word(alias, IN_SQLITE):
             yield alias
+
+
+def quoted_as_one(sql: str, schema: DatabaseSchema) -> Mend | None:
+    """`"Order.Total"` as `"Order".Total`: SQLite takes it for a text, as no column is called so."""
+    tables = {fold(table.name): table for table in schema.tables}
+    names = {fold(column.name) for table in schema.tables for column in table.columns}
+    try:
+        tokens = sqlglot.tokenize(sql, dialect=schema.dialect)
+    except SqlglotError:
+        return None
+    edits, written = [], ""
+    for token in tokens:
+        table, dot, name = token.text.partition(".")
+        if token.token_type != TokenType.IDENTIFIER or not dot or fold(token.text) in names:
+            continue
+        owner = tables.get(fold(table))
+        if owner is None or fold(name) not in {fold(column.name) for column in owner.columns}:
+            continue
+        written = f"{quote_identifier(table)}.{quote_identifier(name)}"
+        edits.append(Edit(token.start, token.end + 1, written))
+    if not edits:
+        return None
+    detail = f"put table and column in quotes of their own, in {written}"
+    return Mend(Fix("quoting", detail), tuple(edits))
 
 
 def _is_ill_quoted(name: exp.Expr, is_sqlite: bool) -> bool:
