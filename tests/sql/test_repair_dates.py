@@ -90,6 +90,9 @@ def test_what_is_written_for_duckdb(duckdb):
     assert mended(duckdb, "julianday(sold) - julianday(day)")[0] == "julian(sold) - julian(day)"
     assert mended(duckdb, "DATEDIFF(sold, day)")[0] == "date_diff('day', day, sold)"
     assert mended(duckdb, "date('now')")[0] == "current_date"
+    ago = "(current_date + INTERVAL '-30 day')"
+    assert mended(duckdb, "date('now', '-30 days')")[0] == ago
+    assert rows(duckdb, "COUNT(*) FILTER (WHERE day > date('now', '-30 days'))") == [0]
     assert mended(duckdb, "strftime('%Y', 'now')")[0] == "strftime('%Y', current_date)"
 
 

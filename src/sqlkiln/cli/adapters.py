@@ -32,6 +32,7 @@ TrainedOn = Annotated[
 Target = Annotated[str | None, typer.Option(help="What it writes, if RUN does not tell.")]
 SchemaStyle = Annotated[str | None, typer.Option(help="Of its prompts, if RUN does not tell.")]
 DataLicence = Annotated[str | None, typer.Option(help="For the card.")]
+AdapterType = Annotated[str, typer.Option("--type", help="f16 or q8_0.")]
 Score = Annotated[
     list[str] | None, typer.Option(metavar="WHAT=NUMBER", help="For the card; repeatable.")
 ]
@@ -118,7 +119,7 @@ def export(
         Path, typer.Argument(metavar="RUN", help="A run of train, or a folder that PEFT saved.")
     ],
     to: To,
-    kind: Annotated[str, typer.Option("--type", help="f16 or q8_0.")] = "f16",
+    kind: AdapterType = "f16",
     model: TrainedOn = None,
     target: Target = None,
     schema_style: SchemaStyle = None,
@@ -166,6 +167,7 @@ def average(
     rank: Annotated[
         int | None, typer.Option(min=1, help="Of the mean; that of the first if not given.")
     ] = None,
+    kind: AdapterType = "f16",
     model: TrainedOn = None,
     target: Target = None,
     schema_style: SchemaStyle = None,
@@ -196,7 +198,8 @@ def average(
     with TemporaryDirectory() as folder:
         places = [(peft_folder(run), weight) for run, weight in parts]
         left_out = write(places, Path(folder), rank)
-        done = export_adapter(Path(folder), to, card, method=f"lora, the mean of {mean}")
+        method = f"lora, the mean of {mean}"
+        done = export_adapter(Path(folder), to, card, kind=kind, method=method)
     typer.echo(
         f"{done.path}: {done.bytes:,} bytes, rank {done.card.rank}, the mean of {len(parts)}, "
         f"without {left_out:.2%} of its change"

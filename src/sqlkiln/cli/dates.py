@@ -51,7 +51,7 @@ def dates(
         asked, without = asked + bool(made), without + (not made)
         for number, one in enumerate(made):
             row = {
-                "id": f"dates-{db_id}-{number:03}",
+                "id": f"dates-{db_id}-{number}",
                 "db_id": db_id,
                 "question": one.question,
                 "gold_sql": one.sql,

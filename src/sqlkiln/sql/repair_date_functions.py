@@ -24,6 +24,7 @@ _CODES = {"year": "Y", "month": "m", "day": "d", "hour": "H", "minute": "M", "se
 _ALONE = {"dayofmonth": "day", "mday": "day", **{unit: unit for unit in _CODES}}
 _WRITTEN = re.compile(r"YYYY|MM|DD|HH24|HH|MI|SS", re.IGNORECASE)
 _CODE_OF = {"YYYY": "%Y", "MM": "%m", "DD": "%d", "HH24": "%H", "HH": "%H", "MI": "%M", "SS": "%S"}
+_LATER = re.compile(r"([+-]?\d+) (day|month|year)s?")
 _NOW = frozenset({"now", "getdate", "sysdate", "current_timestamp"})
 _TODAY = frozenset({"curdate", "current_date", "today"})
 _CUT = {"year": "%Y-01-01", "month": "%Y-%m-01", "day": "%Y-%m-%d"}
@@ -191,8 +192,13 @@ def _date_diff(arguments: Arguments) -> str | None:
 
 
 def _today(arguments: Arguments) -> str | None:
-    """`date('now')`, which only SQLite knows."""
-    return "current_date" if [_unquoted(each) for each in arguments] == ["now"] else None
+    """`date('now')` and `date('now', '-30 days')`, which only SQLite knows."""
+    if not arguments or _unquoted(arguments[0]) != "now" or len(arguments) > 2:
+        return None
+    if len(arguments) == 1:
+        return "current_date"
+    later = _LATER.fullmatch(_unquoted(arguments[1]))
+    return f"(current_date + INTERVAL '{later[1]} {later[2]}')" if later else None
 
 
 def _of_now(arguments: Arguments) -> str | None:
