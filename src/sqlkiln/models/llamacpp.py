@@ -42,7 +42,7 @@ from sqlkiln.models.gguf import read_numbers
 from sqlkiln.models.machine import core_count, free_memory_bytes
 
 PROMPT_CACHE_MIB = 512
-MIXES = 2
+MIXES = 3
 """Mixes of adapters, other than the one at opening, that are kept ready at a time."""
 
 BATCH_TOKENS = 256
