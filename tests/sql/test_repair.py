@@ -815,3 +815,10 @@ def test_a_table_and_its_column_are_not_one_name(tmp_path):
             'SELECT "Order.Nothing" FROM "Order"',
         ):
             assert repair(sql, schema).sql == sql
+
+
+@pytest.mark.parametrize("right", ["1", "'x'", "NULL", "(SELECT 1)", "UPPER(Name)", "-1"])
+def test_a_join_on_a_constant_is_no_join_with_itself(schema, right):
+    for left in ("city.CountryCode", "CountryCode", "1"):
+        sql = f"SELECT Nmae FROM city JOIN country ON {left} = {right}"
+        assert repair(sql, schema).sql in (sql, sql.replace("Nmae", "Name"))

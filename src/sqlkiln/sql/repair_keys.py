@@ -33,10 +33,12 @@ def joined_with_itself(statement: Statement) -> Mend | None:
     for select in statement.selects:
         for join in select.args.get("joins") or ():
             on = join.args.get("on")
-            if not isinstance(on, exp.EQ) or not isinstance(on.this, exp.Column):
+            if not isinstance(on, exp.EQ) or on.this != on.expression:
+                continue
+            if not isinstance(on.this, exp.Column):
                 continue
             twins = statement.find(on.this).among
-            doubled = on.this == on.expression and len({id(read.table) for read in twins}) == 1
+            doubled = len({id(read.table) for read in twins}) == 1
             start, end = start_of_join(statement, join), place(on.expression.this)
             if not doubled or twins[-1].node is not join.this or start is None or end is None:
                 continue
