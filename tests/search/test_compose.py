@@ -15,6 +15,7 @@ from sqlkiln.search import compose, panel, sample
 from sqlkiln.search.ballot import Vote
 from sqlkiln.search.compose import Settings
 from sqlkiln.search.spellings import StoredSpellings
+from sqlkiln.sql.database_build import create_sqlite
 from sqlkiln.sql.values import open_index
 
 PLAIN = "SELECT name FROM city WHERE country = 'FR'"
@@ -761,3 +762,30 @@ def test_what_is_cut_is_counted_only_once_others_are_asked(places, monkeypatch):
         plugins.open_strategy("greedy+second+sure").solve(asked, model, shown, Watch())
         assert len([given for given in runs if "FROM city" in given[0]]) == times
     shown.close()
+
+
+def test_a_question_about_dates_is_put_to_the_adapter_for_dates_alone(tmp_path):
+    path = tmp_path / "shop.sqlite"
+    create_sqlite(
+        path,
+        "CREATE TABLE sale (day TEXT, total INTEGER)",
+        {"sale": [("2014-05-01", 1), ("2014-06-01", 2), ("2015-01-31", 3)]},
+    )
+    dates = Other("dates", Variant(target="sql", adapters=(("dates", 1.0),)), about="dates")
+    answer = "SELECT COUNT(*) FROM sale WHERE strftime('%Y', day) = '2014'"
+    with closing(plugins.open_database(path, Limits())) as shop:
+        strategy = plugins.open_strategy("greedy+link+mend+second+sure")
+        model = Doubting([answer, "SELECT COUNT(*) FROM sale"], [0.99, 0.99])
+        asked = task(shop.schema(), "How many sales in 2014?", others=(dates, OTHER))
+        solution = strategy.solve(asked, model, shop, Watch())
+        assert [request.adapters for request in model.requests] == [(("dates", 1.0),)]
+        assert solution.notes == ("about dates, so dates was asked",)
+        assert solution.chosen.result.rows == ((2,),)
+        model = Doubting(["SELECT COUNT(*) FROM sale", "FROM sale SELECT COUNT(*)"], [0.3, 0.3])
+        asked = task(shop.schema(), "How many sales?", others=(dates, OTHER))
+        strategy.solve(asked, model, shop, Watch())
+        assert [request.adapters for request in model.requests] == [(), SECOND.adapters]
+        model = Doubting(["SELECT COUNT(*) FROM sale"], [0.99])
+        asked = task(shop.schema(), "How many sales in 2014?", others=(dates, OTHER))
+        plugins.open_strategy("greedy+sure").solve(asked, model, shop, Watch())
+        assert [request.adapters for request in model.requests] == [()]

@@ -131,6 +131,10 @@ def export(
         str | None,
         typer.Option(metavar="ADAPTER", help="Beside which it is asked for a second opinion."),
     ] = None,
+    about: Annotated[
+        str | None,
+        typer.Option(help="'dates': asked in place of that one, and of such questions alone."),
+    ] = None,
     score: Score = None,
 ) -> None:
     """Write a trained adapter as GGUF, its card inside and beside it.
@@ -150,6 +154,7 @@ def export(
         schema_style=schema_style,
         data_licence=data_licence,
         second_to=second_to,
+        about=about,
         scores=_scores(score),
     )
     done = export_adapter(peft_folder(folder), to, card, kind=kind, dora_rank=dora_rank)

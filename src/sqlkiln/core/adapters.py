@@ -26,7 +26,7 @@ class Adapter:
 
     `target` and `schema_style` are those it was trained with; None if it has no card. One that is
     `merged` is part of the model: it is there to tell how to prompt. `others` are adapters of the
-    same base that may be asked for another opinion.
+    same base that may be asked for another opinion, those that are `about` something only of that.
     """
 
     name: str
@@ -35,6 +35,7 @@ class Adapter:
     target: str | None = None
     schema_style: str | None = None
     merged: bool = False
+    about: str = ""
     others: tuple[Adapter, ...] = ()
 
     @property
@@ -139,6 +140,7 @@ def opinions(adapters: Iterable[Adapter]) -> tuple[plugins.Other, ...]:
             plugins.Variant(
                 target=one.target, style=one.schema_style, adapters=((_spec(one), 1.0),)
             ),
+            about=one.about,
         )
         for one in others_of(tuple(adapters))
     )

@@ -195,12 +195,16 @@ class Metric(Protocol):
 
 @dataclass(frozen=True)
 class Other:
-    """Who else may be asked, maybe of another `backend`; what a `required` one raises is raised."""
+    """Who else may be asked, maybe of another `backend`; what a `required` one raises is raised.
+
+    One that is `about` something is asked about that alone, and then in place of all.
+    """
 
     name: str
     variant: Variant
     backend: Backend | None = None
     required: bool = False
+    about: str = ""
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ import os
 from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 
@@ -43,7 +44,8 @@ class Card(Record):
     `model_sha256` is of its file. `target` and `schema_style` are those of the prompts that it was
     trained on. `alpha` is that of LoRA. `data` says what it was trained on, `examples` on how many
     of these. `scores` maps what was measured to results; `created` is a date, YYYY-MM-DD.
-    `second_to` names the adapter that this one is asked beside, for a second opinion.
+    `second_to` names the adapter that this one is asked beside, for a second opinion. One that is
+    `about` something is asked about that alone, and then in its place (`prompt.about`).
     """
 
     name: str
@@ -62,6 +64,7 @@ class Card(Record):
     scores: dict[str, float] = Field(default_factory=dict)
     created: str = ""
     second_to: str = ""
+    about: Literal["", "dates"] = ""
 
 
 def catalogue_name(model: str) -> str:

@@ -203,7 +203,13 @@ def _as_adapter(name: str, path: Path) -> Adapter:
     card = read_card(path)
     if card is None:
         return Adapter(name, path=path)
-    return Adapter(name, path=path, target=card.target, schema_style=card.schema_style)
+    return Adapter(
+        name,
+        path=path,
+        target=card.target,
+        schema_style=card.schema_style,
+        about=card.about,
+    )
 
 
 # --------------------------------------------------------------------------- loading

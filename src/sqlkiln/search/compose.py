@@ -51,6 +51,7 @@ from sqlkiln.core.plugins import (
     Watch,
 )
 from sqlkiln.core.records import DatabaseSchema
+from sqlkiln.prompt.about import routed
 from sqlkiln.prompt.link import Keep, focus, link, value_hints
 from sqlkiln.prompt.schema import read_schema
 from sqlkiln.search import panel
@@ -171,20 +172,6 @@ class Views(Protocol):
         """`task` as the model is to see it first."""
 
 
-@runtime_checkable
-class Writes(Protocol):
-    """A strategy that can do without running what it writes."""
-
-    name: str
-
-    def write(self, task: Task, backend: Backend, database: Database, watch: Watch) -> Solution:
-        """Answer `task`, and run nothing.
-
-        Raises:
-            UsageError: if a switch that is on waits for what is run.
-        """
-
-
 class Composed:
     """One answer, made with some switches on."""
 
@@ -202,7 +189,7 @@ class Composed:
         first = self.first(view, backend, database, watch)
         others = self.others(view.task, backend)
         if "second" in self._switches and not others:
-            others = self.cut(task, backend, database)
+            others = self.cut(view.task, backend, database)
         if not others:
             return self.judged(first, view.task)
         best = self.with_others(judged(first, view.task), others, database, panel.SETTLED)
@@ -226,6 +213,7 @@ class Composed:
         return [
             Voter(one.name, task.vary(one.variant), one.backend or backend, one.required)
             for one in task.others
+            if not one.about
         ]
 
     def cut(self, task: Task, backend: Backend, database: Database) -> list[Voter]:
@@ -285,7 +273,15 @@ class Composed:
         return judged(solution, task) if self.estimates else solution
 
     def view(self, task: Task, database: Database) -> View:
-        """`task` as the model is to see it."""
+        """`task` as the model is to see it, put to the adapter that was made for its kind."""
+        linked = self._linked(task, database)
+        if "second" not in self._switches:
+            return linked
+        first, note = routed(linked.task)
+        return View(first, (*linked.notes, note) if note else linked.notes)
+
+    def _linked(self, task: Task, database: Database) -> View:
+        """`task` with what of the schema it is about, and with values."""
         if "link" not in self._switches or task.vary is None or task.schema is None:
             return View(task)
         known = self._know(database)

@@ -22,8 +22,9 @@ from sqlkiln.prompt.beside import Beside, all_others, require_asked
 from sqlkiln.prompt.schema import read_schema
 from sqlkiln.prompt.serialize import DEFAULT_STYLE
 from sqlkiln.prompt.targets import DEFAULT_TARGET
-from sqlkiln.search.compose import Views, Writes
+from sqlkiln.search.compose import Views
 from sqlkiln.search.sample import executed
+from sqlkiln.search.writes import Writes
 
 DEFAULT_MODEL = "qwen2.5-coder-0.5b"
 DEFAULT_STRATEGY = "greedy+link+scope+mend+retry+second+sure"

@@ -194,11 +194,12 @@ def _times(statement: Statement, column: exp.Column) -> bool | None:
         return None
     stored = (found.read.columns or {}).get(fold(column.name), column.name)
     known = next((c for c in found.read.table.columns if c.name == stored), None)
-    return None if known is None else _has_times(known, statement.is_sqlite)
+    return None if known is None else has_times(known, statement.schema.dialect)
 
 
-def _has_times(column: Column, is_sqlite: bool) -> bool | None:
-    if not is_sqlite:
+def has_times(column: Column, dialect: str) -> bool | None:
+    """Whether the dates of `column` have times behind them; None if it holds no dates."""
+    if dialect != "sqlite":
         named = _IS_DATE.match(column.type)
         return None if named is None else named[1].upper() != "DATE"
     read = [_ISO.fullmatch(sample) for sample in column.samples]

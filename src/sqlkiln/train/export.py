@@ -49,7 +49,7 @@ class ExportConfig(BaseModel):
 
     `name` is that of the recipe, unless it is given. `dora_rank` is the rank that a DoRA adapter is
     approximated with. `data_licence` goes on the card, and so does `second_to`, the adapter beside
-    which this one is asked for a second opinion.
+    which this one is asked for a second opinion, or in place of which what it is `about`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -59,6 +59,7 @@ class ExportConfig(BaseModel):
     dora_rank: int | None = Field(None, ge=1)
     data_licence: str = ""
     second_to: str = ""
+    about: Literal["", "dates"] = ""
 
 
 @dataclass(frozen=True)
@@ -196,7 +197,7 @@ def run(config: ExportConfig, inputs: tuple[Path, ...], out: Path) -> Mapping[st
         raise UsageError("nothing to export: no run of sft; use `sqlkiln adapters export FOLDER`")
     (trained,) = inputs
     name = config.name or trained.absolute().parent.name
-    told = config.model_dump(include={"data_licence", "second_to"})
+    told = config.model_dump(include={"data_licence", "second_to", "about"})
     card = card_of(trained, name, **told)
     done = export_adapter(
         peft_folder(trained),
