@@ -115,6 +115,20 @@ def test_dates_of_nothing_are_a_clear_error(folder):
     assert "no databases given" in done.stderr
 
 
+def test_dates_asks_a_database_once_and_no_two_of_one_name(folder, tmp_path):
+    rows = {"sale": [(f"2024-0{n}-11",) for n in range(1, 9)]}
+    for place in (folder, tmp_path / "other"):
+        place.mkdir(exist_ok=True)
+        create_sqlite(place / "shop.sqlite", "CREATE TABLE sale (day TEXT)", rows)
+    shop, file = folder / "shop.sqlite", folder / "d.jsonl"
+    done = data("dates", shop, shop, "--out", file, "--count", 4)
+    assert (done.returncode, len(file.read_text().splitlines())) == (0, 4)
+    done = data("dates", shop, tmp_path / "other" / "shop.sqlite", "--out", file)
+    assert done.returncode == 2
+    assert "two databases are called shop" in done.stderr
+    assert len(file.read_text().splitlines()) == 4
+
+
 def test_dates_of_the_databases_of_a_dataset(folder):
     done = data("dates", "--dataset", "samples", "--out", folder / "d.jsonl", "--count", 3)
     assert done.returncode == 0, done.stderr

@@ -3,6 +3,7 @@ import sqlite3
 from collections import Counter
 from contextlib import closing
 
+import duckdb
 import pytest
 
 from sqlkiln.core import plugins
@@ -131,7 +132,6 @@ def test_the_same_seed_makes_the_same_questions(shop):
 
 
 def test_golds_run_over_duckdb_too_but_for_julian_days(shop, tmp_path):
-    duckdb = pytest.importorskip("duckdb")
     from sqlkiln.sql.repair import repair
 
     file = tmp_path / "shop.duckdb"

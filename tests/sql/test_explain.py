@@ -149,3 +149,9 @@ def test_a_thousand_conditions_are_no_nesting():
 def test_a_schema_that_does_not_fit_does_no_harm():
     said = explain("SELECT x.a, b FROM x JOIN y ON x.i = y.i", "sqlite", SHOP)
     assert said == "Takes each row of x with the matching rows of y (x.i = y.i). Shows x.a and b."
+
+
+@pytest.mark.parametrize("call", ["strftime('%Y-%m', day)", "strftime(day, '%Y-%m')"])
+def test_duckdb_takes_the_form_of_a_date_in_either_place(call):
+    told = explain(f"SELECT {call} FROM sale", "duckdb")
+    assert told == "Takes the rows of sale. Shows the year and month of day."

@@ -1,6 +1,7 @@
 import sqlite3
 from contextlib import closing
 
+import duckdb as duckdb_engine
 import pytest
 
 from sqlkiln.core import plugins
@@ -28,9 +29,8 @@ def sqlite(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def duckdb(tmp_path_factory):
-    engine = pytest.importorskip("duckdb")
     file = tmp_path_factory.mktemp("dates") / "shop.duckdb"
-    with closing(engine.connect(str(file))) as made:
+    with closing(duckdb_engine.connect(str(file))) as made:
         made.execute(
             "CREATE TABLE sale (day DATE, sold TIMESTAMP, said VARCHAR, season INT, amount INT)"
         )

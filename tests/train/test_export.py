@@ -146,6 +146,16 @@ def test_what_is_no_adapter_or_no_type_is_refused(tmp_path):
         export_adapter(tmp_path, tmp_path / "x.gguf", Card(name="x", model="m"), kind="q2")
 
 
+def test_a_card_is_about_what_somebody_asks_about(tmp_path):
+    (tmp_path / "adapter_config.json").write_text('{"peft_type": "LORA", "r": 4}')
+    known = {"model": "smollm2-135m", "second_to": "sql"}
+    assert card_of(tmp_path, "more", about="dates", **known).about == "dates"
+    with pytest.raises(UsageError, match="unknown topic 'food'"):
+        card_of(tmp_path, "more", about="food", **known)
+    with pytest.raises(UsageError, match="name that with --second-to"):
+        card_of(tmp_path, "more", about="dates", model="smollm2-135m")
+
+
 @pytest.mark.parametrize(
     ("config", "module", "tensor", "moved"),
     [

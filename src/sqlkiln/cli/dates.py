@@ -76,12 +76,15 @@ def _places(
 
     if not databases and dataset is None:
         raise UsageError("no databases given; name some, or a dataset with --dataset and --data")
-    for path in databases:
-        yield path.stem, path
-    if dataset is None:
-        return
-    opened = plugins.load("datasets", dataset).open(DatasetOptions(data, None, split))
-    for db_id in sorted({example.db_id for example in opened.examples()}):
-        found = opened.database_path(db_id)
-        if found is not None:
-            yield db_id, found
+    places = [(path.stem, path) for path in databases]
+    if dataset is not None:
+        opened = plugins.load("datasets", dataset).open(DatasetOptions(data, None, split))
+        names = sorted({example.db_id for example in opened.examples()})
+        places += [(n, path) for n in names if (path := opened.database_path(n)) is not None]
+    found: dict[str, Path] = {}
+    for name, path in places:
+        if found.setdefault(name, path).resolve() != path.resolve():
+            raise UsageError(
+                f"two databases are called {name}: {found[name]} and {path}; ask apart"
+            )
+    yield from found.items()

@@ -14,7 +14,6 @@ import os
 from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
-from typing import Literal
 
 from pydantic import Field
 
@@ -64,7 +63,7 @@ class Card(Record):
     scores: dict[str, float] = Field(default_factory=dict)
     created: str = ""
     second_to: str = ""
-    about: Literal["", "dates"] = ""
+    about: str = ""
 
 
 def catalogue_name(model: str) -> str:

@@ -11,6 +11,8 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 
+from sqlkiln.core.config import did_you_mean
+from sqlkiln.core.errors import UsageError
 from sqlkiln.core.plugins import Task
 from sqlkiln.core.records import DatabaseSchema
 from sqlkiln.sql.repair_dates import has_times
@@ -31,6 +33,20 @@ def _is_about_dates(question: str, schema: DatabaseSchema) -> bool:
 
 
 _TOPICS: dict[str, Callable[[str, DatabaseSchema], bool]] = {"dates": _is_about_dates}
+
+
+def check_topic(about: str, second_to: str) -> None:
+    """See that an adapter which is `about` something could ever be asked.
+
+    Raises:
+        UsageError: if nothing is known of that topic, or there is no adapter that it is beside.
+    """
+    if about and about not in _TOPICS:
+        raise UsageError(f"unknown topic {about!r}; {did_you_mean(about, tuple(_TOPICS))}")
+    if about and not second_to:
+        raise UsageError(
+            f"an adapter about {about} is asked in place of another one: name that with --second-to"
+        )
 
 
 def routed(task: Task) -> tuple[Task, str]:

@@ -190,7 +190,10 @@ def _cast(node: exp.Cast, voice: Voice) -> str:
 
 
 def _formatted_time(node: exp.TimeToStr, voice: Voice) -> str:
-    words, layout = phrase(node.this, voice), phrase(node.args["format"], voice)
+    day, form = node.this, node.args["format"]
+    if isinstance(day, exp.Literal) and "%" in day.name:  # DuckDB takes them in either order
+        day, form = form, day
+    words, layout = phrase(day, voice), phrase(form, voice)
     part = vocabulary.DATE_PARTS.get(layout.strip("'"))
     return f"the {part} of {words}" if part else f"{words} written as {layout}"
 

@@ -59,7 +59,7 @@ class ExportConfig(BaseModel):
     dora_rank: int | None = Field(None, ge=1)
     data_licence: str = ""
     second_to: str = ""
-    about: Literal["", "dates"] = ""
+    about: str = ""
 
 
 @dataclass(frozen=True)

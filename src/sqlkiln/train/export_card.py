@@ -12,6 +12,7 @@ from sqlkiln.core.files import sha256_file
 from sqlkiln.core.store import Manifest, read_manifest
 from sqlkiln.models.adapters import Card
 from sqlkiln.models.catalog import MODELS
+from sqlkiln.prompt.about import check_topic
 from sqlkiln.prompt.render import check_form
 from sqlkiln.train.export_changes import CONFIG, read_config
 
@@ -57,7 +58,8 @@ def card_of(folder: Path, name: str, **known: Any) -> Card:
     """The card of the adapter in `folder`, a run or what PEFT saved; `known` fields win.
 
     Raises:
-        UsageError: if there is no adapter, nothing tells its base, or no prompt is of its form.
+        UsageError: if there is no adapter, nothing tells its base, no prompt is of its form, or
+            nobody would ask what it is about.
         DataError: if the adapter is damaged.
     """
     place = peft_folder(folder)
@@ -73,6 +75,7 @@ def card_of(folder: Path, name: str, **known: Any) -> Card:
         raise UsageError(f"nothing tells the base of the adapter in {folder}; give --model")
     card = Card(**told | {"model_sha256": _sha256_of(str(told["model"]))})
     check_form(card.target, card.schema_style)
+    check_topic(card.about, card.second_to)
     return card
 
 
