@@ -4,8 +4,8 @@
     SELECT strftime('%m', orders.day), SUM(orders.revenue) FROM orders
     WHERE strftime('%Y', orders.day) = '2014' GROUP BY strftime('%m', orders.day)
 
-People ask such things of nearly every database, and the public training sets hardly do: of Spider's
-8,659 training questions none needs a function of dates. A column counts as one of dates where its
+People ask such things of nearly every database, and of Spider's 8,659 training questions none needs
+a function of dates. A column counts as one of dates where its
 values read like 2014-03-05, with a time behind it or not. Questions and SQL are made together, from
 the names and the values of the database, so each gold is right by construction as far as its
 question is understood as it was meant; `data prepare` runs them nevertheless. `strftime('%Y', day)`

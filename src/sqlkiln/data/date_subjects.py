@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from sqlkiln.core.plugins import Database, Limits
 from sqlkiln.core.records import Column, DatabaseSchema, Table
 from sqlkiln.sql.database_samples import quoted
+from sqlkiln.sql.date_columns import ISO_DATE
 from sqlkiln.sql.explain_names import kind_of_type
 
 LEAST_ROWS = 4
 MOST_READ = 400
 
-_DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d)(?:[ T](\d\d:\d\d).*)?")
 _NO_AMOUNT = re.compile(r"id$|code|number|phone|zip|year|month|day|lat|lon", re.IGNORECASE)
 _LABEL = re.compile(r"name|title|label|description", re.IGNORECASE)
 
@@ -83,9 +83,9 @@ def _subjects_of(table: Table, database: Database, schema: DatabaseSchema) -> It
 
 
 def _are_dates(cells: Sequence[str]) -> bool:
-    read = [_DATE.fullmatch(cell) for cell in cells]
+    read = [ISO_DATE.fullmatch(cell) for cell in cells]
     return len(cells) >= LEAST_ROWS and all(
-        m is not None and 1 <= int(m[2]) <= 12 and 1 <= int(m[3]) <= 31 for m in read
+        m is not None and 1 <= int(m["month"]) <= 12 and 1 <= int(m["day"]) <= 31 for m in read
     )
 
 

@@ -15,7 +15,7 @@ from sqlkiln.core.config import did_you_mean
 from sqlkiln.core.errors import UsageError
 from sqlkiln.core.plugins import Task
 from sqlkiln.core.records import DatabaseSchema
-from sqlkiln.sql.repair_dates import has_times
+from sqlkiln.sql.date_columns import has_times
 
 _OF_DATES = re.compile(
     r"\b(?:(?:1[89]|20)\d\d(?:-\d\d){0,2}|january|february|march|april|june|july|august|september"

@@ -16,18 +16,16 @@ from collections.abc import Iterator
 
 from sqlglot import exp
 
-from sqlkiln.core.records import Column
+from sqlkiln.sql.date_columns import has_times
 from sqlkiln.sql.repair_statement import Statement
 from sqlkiln.sql.repair_text import Edit, Fix, Mend, fold, place
 
-_ISO = re.compile(r"\d{4}-\d\d-\d\d(?P<time>[ T]\d\d:\d\d.*)?")
 _YEAR = re.compile(r"[12]\d{3}")
 _YEAR_AND_MONTH = re.compile(r"([12]\d{3})-(0[1-9]|1[0-2])")
 _PARTS = ((_YEAR, "%Y", "year"), (_YEAR_AND_MONTH, "%Y-%m", "month"))
 _DAY = re.compile(r"[12]\d{3}-\d\d-\d\d")
 _WHOLES = ((_DAY, "%Y-%m-%d", "day"), *_PARTS)
 _NARROWER = ("%Y", "%m", "%d", "%Y-%m")
-_IS_DATE = re.compile(r"^(DATE|TIMESTAMP|DATETIME)\b", re.IGNORECASE)
 _MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
 _WEEKDAYS = "sun mon tue wed thu fri sat".split()
 _NAMED = re.compile(r"%?(?P<month>[a-z]{3,9})[ ,%]+(?P<year>[12]\d{3})%?", re.IGNORECASE)
@@ -195,17 +193,6 @@ def _times(statement: Statement, column: exp.Column) -> bool | None:
     stored = (found.read.columns or {}).get(fold(column.name), column.name)
     known = next((c for c in found.read.table.columns if c.name == stored), None)
     return None if known is None else has_times(known, statement.schema.dialect)
-
-
-def has_times(column: Column, dialect: str) -> bool | None:
-    """Whether the dates of `column` have times behind them; None if it holds no dates."""
-    if dialect != "sqlite":
-        named = _IS_DATE.match(column.type)
-        return None if named is None else named[1].upper() != "DATE"
-    read = [_ISO.fullmatch(sample) for sample in column.samples]
-    if not read or not all(read):
-        return None
-    return all(found is not None and found["time"] is not None for found in read)
 
 
 def _span(column: exp.Expr) -> tuple[int, int] | None:
