@@ -31,7 +31,7 @@ def dates(
 ) -> None:
     """Make questions about dates, with gold SQL, to train on: how many a month, in 2014, since May.
 
-    Spider has none that need a function of dates. The file is for `data prepare`, as a source of the
+    Of Spider none needs a function of dates. The file is for `data prepare`, as a source of the
     dataset jsonl. Databases without dates add nothing.
     """
     import json

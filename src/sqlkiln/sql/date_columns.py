@@ -1,4 +1,4 @@
-"""Which columns hold dates: by type in DuckDB, by their values in SQLite, which has no such type."""
+"""Which columns hold dates: by type in DuckDB, by their values in SQLite, which has no such."""
 
 from __future__ import annotations
 
